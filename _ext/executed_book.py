@@ -1,0 +1,117 @@
+"""Sphinx extension: what this book adds to MyST-NB's execution of its lectures.
+
+1. A lecture is executed again when a shared module that it imports, or the lock file,
+   has changed: both enter the key under which its outputs are cached.
+2. A lecture whose code raises is named with the line of its cell and the error.
+3. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
+4. MathJax comes from an installed package, so that the pages need no network.
+"""
+
+import ast
+import hashlib
+import shutil
+from pathlib import Path
+
+import mathjax
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.errors import SphinxError
+from sphinx.util import logging
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ROOT / "code"
+LOCK = ROOT / "requirements.txt"
+MATHJAX = Path(mathjax.__file__).parent / "static" / "mathjax" / "es5"
+MATHJAX_FILES = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]
+
+logger = logging.getLogger(__name__)
+
+
+def imported_modules(source):
+    """The files in code/ that Python `source` imports, directly or through one another."""
+    found, queue = set(), [source]
+    while queue:
+        for node in ast.walk(ast.parse(queue.pop())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for path in {CODE / f"{name}.py" for name in names} - found:
+                if path.exists():
+                    found.add(path)
+                    queue.append(path.read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def code_cells(text):
+    """The Python source of a MyST notebook, magics left out, as (first line number, source)."""
+    cells, lines, start = [], text.splitlines(), None
+    for number, line in enumerate(lines, 1):
+        if start is None and line.startswith("```{code-cell}"):
+            start = number
+        elif start is not None and line.startswith("```"):
+            body = lines[start : number - 1]
+            if body and body[0] == "---":
+                body = body[body.index("---", 1) + 1 :]
+            body = [b for b in body if not b.startswith((":", "%", "!"))]
+            cells.append((start, "\n".join(body).strip()))
+            start = None
+    return cells
+
+
+def key_outputs_by_code(app, docname, source):
+    """Write a digest of everything that a lecture's outputs rest on into its kernelspec.
+
+    MyST-NB's cache compares the code cells and the kernelspec, so that a new digest means
+    a new execution; Sphinx reads the lecture again because the files are its dependencies.
+    """
+    if "\nkernelspec:\n" not in source[0]:
+        return
+    files = imported_modules("\n".join(cell for _, cell in code_cells(source[0]))) + [LOCK]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+        app.env.note_dependency(str(path))
+    key = f"\nkernelspec:\n  rests_on: {digest.hexdigest()[:16]}\n"
+    source[0] = source[0].replace("\nkernelspec:\n", key, 1)
+
+
+def failures(env):
+    """A line for each lecture whose execution failed: file, line of the cell, error."""
+    for docname in sorted(env.found_docs):
+        result = NbMetadataCollector.get_exec_data(env, docname)
+        if result is None or result["succeeded"]:
+            continue
+        path = Path(env.doc2path(docname))
+        trace = result["traceback"]
+        cells = code_cells(path.read_text(encoding="utf-8"))
+        line = next((n for n, cell in cells if cell and cell in trace), 1)
+        message = trace.strip().splitlines()[-1]
+        yield f"{path.relative_to(env.srcdir)}:{line}: {message}"
+
+
+def leave_no_half_book(app, exception):
+    """Delete the pages of a failed build, and say which lecture failed where."""
+    if exception is None and app.statuscode == 0 and not app._warncount:
+        return
+    for line in failures(app.env):
+        logger.info("FAILED %s", line)
+    shutil.rmtree(app.outdir, ignore_errors=True)
+    shutil.rmtree(app.doctreedir, ignore_errors=True)
+    logger.info("No book was built: the pages in %s are removed.", app.outdir)
+
+
+def copy_mathjax(app, exception):
+    if exception is None and app.builder.format == "html":
+        for name in MATHJAX_FILES:
+            target = Path(app.outdir) / "_static" / "mathjax" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy = shutil.copytree if (MATHJAX / name).is_dir() else shutil.copyfile
+            if not target.exists():
+                copy(MATHJAX / name, target)
+
+
+def setup(app):
+    if not (MATHJAX / MATHJAX_FILES[0]).exists():
+        raise SphinxError(f"MathJax is not at {MATHJAX}; install requirements.txt again")
+    app.connect("source-read", key_outputs_by_code)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", leave_no_half_book, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
