@@ -89,7 +89,7 @@ def failures(env):
 
 def leave_no_half_book(app, exception):
     """Delete the pages of a failed build, and say which lecture failed where."""
-    if exception is None and app.statuscode == 0 and not app._warncount:
+    if exception is None and not (app.warningiserror and app._warncount):
         return
     for line in failures(app.env):
         logger.info("FAILED %s", line)

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import jupytext
-import nbformat
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
+from papermill.iorw import load_notebook_node, write_ipynb
 from papermill.parameterize import parameterize_notebook
 
 LECTURES = Path(__file__).resolve().parent.parent / "lectures"
@@ -26,11 +26,11 @@ def runnable():
 
 def write(name, seed, folder):
     """Lecture `name` as a notebook in `folder`, its `parameters` cell overridden by `seed`."""
-    notebook = jupytext.read(LECTURES / f"{name}.md")
-    notebook = parameterize_notebook(notebook, {"seed": seed}, report_mode=True)
     path = Path(folder) / f"{name}-seed-{seed}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
+    jupytext.write(jupytext.read(LECTURES / f"{name}.md"), path)
+    notebook = load_notebook_node(str(path))
+    write_ipynb(parameterize_notebook(notebook, {"seed": seed}, report_mode=True), str(path))
     return path
 
 
