@@ -64,7 +64,7 @@ def key_outputs_by_code(app, docname, source):
     """
     if "\nkernelspec:\n" not in source[0]:
         return
-    files = imported_modules("\n".join(cell for _, cell in code_cells(source[0]))) + [LOCK]
+    files = [*imported_modules("\n".join(cell for _, cell in code_cells(source[0]))), LOCK]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())

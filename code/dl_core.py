@@ -105,7 +105,7 @@ def mse(theta, x, y, model=mlp):
             "subtracting them would broadcast. For scalar outcomes use y[:, None]"
         )
     if y.size == 0:
-        raise ValueError(f"y has shape {y.shape}: there is no observation to average over")
+        raise ValueError(f"y has shape {y.shape}: no observation to average over")
     return jnp.sum((y - prediction) ** 2) / (len(y) if y.ndim else 1)
 
 
@@ -131,12 +131,12 @@ def cross_entropy(theta, x, labels, model=mlp):
             f"{logits.shape[:-1]}: class numbers, one an observation, not one-hot rows"
         )
     if labels.size == 0:
-        raise ValueError(f"labels have shape {labels.shape}: there is no observation to average over")
+        raise ValueError(f"labels have shape {labels.shape}: no observation to average over")
     m = logits.shape[-1]
     if _is_concrete(labels):
         low, high = jax.device_get(labels).min(), jax.device_get(labels).max()
         if low < 0 or high >= m:
-            raise ValueError(f"labels run from {low} to {high}, the model's classes from 0 to {m - 1}")
+            raise ValueError(f"labels run from {low} to {high}, the classes from 0 to {m - 1}")
     index = jnp.where(labels < 0, m, labels)  # a negative index would count from the end
     log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), index[..., None], axis=-1)
     return -jnp.mean(log_p)
@@ -222,6 +222,8 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
         len(x), steps, lr, batch_size, key, optimizer, l2, validation, patience, eval_every)
     theta = jax.tree.map(jnp.asarray, theta)
     dtype = _check_loss(loss, theta, x, y, l2)
+    if validation is not None:
+        _check_loss(loss, theta, x_val, y_val, l2)
 
     data = x, y, x_val, y_val, key, None if callable(lr) else lr, l2
     state = State(
@@ -239,7 +241,7 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
             penalised=_is_positive(l2), patience=patience, eval_every=eval_every,
         )
         out.append(jax.block_until_ready(recorded) if progress else recorded)
-    losses, val_losses = out[0] if len(out) == 1 else jax.tree.map(lambda *a: jnp.concatenate(a), *out)
+    losses, val_losses = jax.tree.map(lambda *a: jnp.concatenate(a), *out) if progress else out[0]
     return _finish(state, losses, val_losses, patience, eval_every)
 
 
@@ -275,8 +277,6 @@ def _run(state, start, data, *, length, loss, schedule, optimizer, batch_size, p
         return State(theta, memory, order, state.best), value
 
     def look(state, i):
-        if x_val is None:
-            return state, None
         value = loss(state.theta, x_val, y_val)
         if patience is not None:
             now = Best(value, i + 1, state.theta)
@@ -287,10 +287,9 @@ def _run(state, start, data, *, length, loss, schedule, optimizer, batch_size, p
 
     def step(state, i):
         state, value = update(state, i)
-        if eval_every == 1:
-            state, val = look(state, i)
-        else:
-            state, val = _cond((i + 1) % eval_every == 0, look, state, i)
+        if x_val is None:
+            return state, (value, None)
+        state, val = _cond((i + 1) % eval_every == 0, look, state, i)
         return state, (value, val)
 
     def step_unless_stopped(state, i):
@@ -315,8 +314,9 @@ def _finish(state, losses, val_losses, patience, eval_every):
     if _is_concrete(losses):
         finite = _is_finite(losses)
         if not finite.all():
+            first = finite.argmin()
             warnings.warn(
-                f"the loss is not finite from step {finite.argmin()} on; lower lr, or scale the data",
+                f"the loss is not finite from step {first} on; lower lr, or scale the data",
                 RuntimeWarning, stacklevel=3,
             )
     if val_losses is not None:
@@ -391,7 +391,7 @@ def _check_options(n, steps, lr, batch_size, key, optimizer, l2, validation, pat
     if _is_concrete(l2) and not l2 >= 0:
         raise ValueError(f"l2 = {l2} must not be negative; 0.0 switches the penalty off")
     if validation is not None and eval_every > steps:
-        raise ValueError(f"eval_every = {eval_every} exceeds steps = {steps}: no look at validation")
+        raise ValueError(f"eval_every = {eval_every} exceeds steps = {steps}; lower it")
     if patience is not None and validation is None:
         raise ValueError("patience compares validation losses: pass validation=(x_val, y_val)")
     if patience is not None and _count("patience", patience) < eval_every:
@@ -415,4 +415,4 @@ def _bar(starts, progress):
         return starts
     from tqdm import tqdm  # the one thing here that is neither JAX nor the standard library
 
-    return tqdm(starts, desc="training", unit="%")
+    return tqdm(starts, desc="training", unit="block")
