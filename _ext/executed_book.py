@@ -9,6 +9,7 @@
 
 import ast
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -80,16 +81,17 @@ def failures(env):
         if result is None or result["succeeded"]:
             continue
         path = Path(env.doc2path(docname))
-        trace = result["traceback"]
+        trace = re.sub(r"\x1b\[[\d;]*m", "", result["traceback"])  # without colours
         cells = code_cells(path.read_text(encoding="utf-8"))
-        line = next((n for n, cell in cells if cell and cell in trace), 1)
+        line = next((n for n, cell in cells if f"---\n{cell}\n---" in trace), 1)
         message = trace.strip().splitlines()[-1]
         yield f"{path.relative_to(env.srcdir)}:{line}: {message}"
 
 
 def leave_no_half_book(app, exception):
     """Delete the pages of a failed build, and say which lecture failed where."""
-    if exception is None and not (app.warningiserror and app._warncount):
+    warnings_are_errors = app.warningiserror or app.keep_going  # the flag -W, alone or not
+    if exception is None and not (warnings_are_errors and app._warncount):
         return
     for line in failures(app.env):
         logger.info("FAILED %s", line)

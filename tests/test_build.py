@@ -1,0 +1,101 @@
+"""What the build does when a lecture fails, and when a shared module changes.
+
+A small book with the real configuration and the real extension is built in an empty folder.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LECTURE = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  name: python3
+---
+
+# {title}
+
+```{{code-cell}} ipython3
+{first}
+```
+
+A paragraph.
+
+```{{code-cell}} ipython3
+{second}
+```
+"""
+TOC = "format: jb-book\nroot: lectures/one\nchapters:\n  - file: lectures/two\n"
+
+
+def write(book, name, first, second):
+    text = LECTURE.format(title=name.title(), first=first, second=second)
+    (book / "lectures" / f"{name}.md").write_text(text)
+
+
+def build(book):
+    """Exit status, output, and the names of the lectures that were executed."""
+    program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
+    command = [program, "build", ".", "-W", "-n", "--keep-going"]
+    env = os.environ | {"PYTHONPATH": str(book / "code")}
+    result = subprocess.run(command, cwd=book, env=env, capture_output=True, text=True, timeout=300)
+    out = result.stdout + result.stderr
+    executed = [n for n in ("one", "two") if f"{n}.md: Executing notebook" in out]
+    return result.returncode, out, executed
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    book = tmp_path_factory.mktemp("book")
+    for name in ("_config.yml", "references.bib", "requirements.txt", "_ext", "_static"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, book / name)
+    (book / "code").mkdir()
+    (book / "lectures").mkdir()
+    (book / "code" / "shared.py").write_text("answer = 42\n")
+    (book / "_toc.yml").write_text(TOC)
+    write(book, "one", "import math", "print(math.pi)")
+    write(book, "two", "from shared import answer", "assert answer == 42")
+    return book
+
+
+def test_life_of_a_book(book):
+    """One story rather than many tests: each build stands on the one before."""
+    status, out, executed = build(book)
+    assert (status, executed) == (0, ["one", "two"]), out
+    assert (book / "_build/html/index.html").exists()
+
+    status, out, executed = build(book)
+    assert (status, executed) == (0, []), "nothing changed, so nothing is executed"
+
+    (book / "code" / "shared.py").write_text("answer = 42  # as before\n")
+    status, out, executed = build(book)
+    assert (status, executed) == (0, ["two"]), "only the lecture that imports the module"
+
+    write(book, "two", "from shared import answer", "assert answer == 43, 'not forty-three'")
+    for _ in range(2):  # the second time nothing has changed, and it must fail again
+        status, out, executed = build(book)
+        assert status != 0
+        assert executed == ["two"]
+        assert "FAILED lectures/two.md:19: AssertionError: not forty-three" in out
+        assert not (book / "_build/html").exists()
+
+    write(book, "two", "import warnings", "warnings.warn('mind the gap')")
+    status, out, executed = build(book)
+    assert status != 0, "a warning on a page is an error"
+    assert not (book / "_build/html").exists()
+
+    write(book, "two", "from shared import answer", "assert answer == 42")
+    status, out, executed = build(book)
+    assert (status, executed) == (0, []), "the outputs of the sound lectures were kept"
+    assert (book / "_build/html/index.html").exists()

@@ -1,0 +1,163 @@
+"""Every lecture keeps the book's promises to its reader: structure, figures, exercises, claims."""
+
+import re
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import jupytext
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BIBLIOGRAPHY = (ROOT / "references.bib").read_text("utf-8")
+PAGES = sorted(path.stem for path in (ROOT / "lectures").glob("*.md"))
+EXECUTED = [p for p in PAGES if "{code-cell}" in (ROOT / "lectures" / f"{p}.md").read_text("utf-8")]
+LECTURES = [p for p in EXECUTED if p != "intro"]
+
+FILLER = (r"simply|just|obviously|clearly|of course|powerful|seamless\w*|delve\w*|crucial\w*"
+          r"|leverag\w*")
+SECTIONS = ["Overview", "What can go wrong", "Summary", "Check yourself", "Exercises"]
+FORBIDDEN_TAGS = {"skip-execution", "remove-cell", "remove-input", "remove-output", "hide-cell"}
+
+
+@cache
+def text(page):
+    return (ROOT / "lectures" / f"{page}.md").read_text("utf-8")
+
+
+@cache
+def cells(page, kind="code"):
+    return [c for c in jupytext.read(ROOT / "lectures" / f"{page}.md").cells if c.cell_type == kind]
+
+
+@cache
+def prose(page):
+    """The words of a page: no code, no mathematics, no addresses."""
+    body = "\n".join(cell.source for cell in cells(page, "markdown"))
+    body = re.sub(r"^---\n.*?\n---\n", "", body, flags=re.S)
+    for pattern in (r"\$\$.*?\$\$", r"\$[^$]*\$", r"```\{math\}.*?```", r"`[^`]*`", r"\(http\S*\)"):
+        body = re.sub(pattern, " ", body, flags=re.S)
+    return body
+
+
+def headings(page, level):
+    body = "\n".join(cell.source for cell in cells(page, "markdown"))
+    return re.findall(rf"^{'#' * level} (.+)$", body, re.M)
+
+
+def figures(page):
+    return [cell for cell in cells(page) if "plt.show()" in cell.source]
+
+
+def is_claim(cell):
+    return re.search(r"^\s*assert ", cell.source, re.M) is not None
+
+
+def test_toc_lists_every_page():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    assert sorted(Path(name).name for name in listed) == PAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_title(page):
+    (title,) = headings(page, 1)
+    words = title.split()
+    small = {"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "the", "to", "with"}
+    assert all(word[0].isupper() or word in small for word in words)
+    assert words[0][0].isupper()
+
+
+@pytest.mark.parametrize("page", LECTURES)
+def test_template(page):
+    found = headings(page, 2)
+    assert [h for h in found if h in SECTIONS] == SECTIONS
+    assert found[0] == "Overview"
+    assert found[-1] == "Exercises"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_leftovers(page):
+    assert not re.findall(r"TODO|FIXME|XXX|lorem|sys\.path|pip install|allow_errors", text(page))
+    assert not re.findall(rf"\b({FILLER})\b", prose(page), re.I)
+    assert "!" not in re.sub(r"!\[", "[", prose(page))
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_seed_is_a_parameter(page):
+    (cell,) = [c for c in cells(page) if "parameters" in c.metadata.get("tags", [])]
+    assert re.fullmatch(r"seed = \d+", cell.source)
+    sources = "\n".join(c.source for c in cells(page))
+    assert not re.search(r"random\.(key|PRNGKey|default_rng|seed|RandomState)\(\d*\)", sources)
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_cells_are_short_and_all_run(page):
+    lengths = [len(c.source.splitlines()) for c in cells(page)]
+    assert max(lengths) <= 30
+    assert median(lengths) <= 12
+    assert not FORBIDDEN_TAGS & {tag for c in cells(page) for tag in c.metadata.get("tags", [])}
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_figures_speak(page):
+    assert figures(page)
+    for cell in figures(page):
+        about = cell.metadata.get("mystnb", {})
+        assert about["figure"]["name"].startswith("fig-"), cell.source
+        assert len(about["figure"]["caption"].split()) >= 4, cell.source
+        assert len(about["image"]["alt"].split()) >= 8, cell.source
+        assert not re.search(r"set_title|suptitle|plt\.title", cell.source), cell.source
+
+
+@pytest.mark.parametrize("page", LECTURES)
+def test_figures_are_referred_to(page):
+    for cell in figures(page):
+        assert f"{{numref}}`{cell.metadata['mystnb']['figure']['name']}`" in text(page)
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_claims_are_executed(page):
+    claims = [cell for cell in cells(page) if is_claim(cell)]
+    assert len(claims) >= (1 if page == "intro" else 8)
+    for cell in claims:
+        assert not re.search(r"assert (True|1)\b|isinstance|is not None", cell.source), cell.source
+
+
+@pytest.mark.parametrize("page", LECTURES)
+def test_something_fails_in_sight(page):
+    assert any("raises-exception" in cell.metadata.get("tags", []) for cell in cells(page))
+
+
+@pytest.mark.parametrize("page", LECTURES)
+def test_exercises_have_executed_solutions(page):
+    labels = re.findall(r"\{exercise(?:-start)?\}[^\n]*\n:label: (\S+)", text(page))
+    assert 3 <= len(labels) <= 6
+    solutions = re.findall(r"\{solution-start\} (\S+)\n(.*?)\{solution-end\}", text(page), re.S)
+    assert [label for label, _ in solutions] == labels
+    for label, body in solutions:
+        assert ":class: dropdown" in body, label
+        code = re.findall(r"```\{code-cell\}.*?```", body, re.S)
+        assert any(re.search(r"^\s*assert ", cell, re.M) for cell in code), label
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_result_is_typed(page):
+    """A number with three or more decimals in prose would be a result that the run should print."""
+    assert not re.findall(r"\b\d+\.\d{3,}\b", prose(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_citations_are_in_the_bibliography(page):
+    cited = ",".join(re.findall(r"\{cite:\w+\}`([^`]+)`", text(page)))
+    keys = {key.strip() for key in cited.split(",") if key}
+    assert all(re.search(rf"^@\w+\{{{re.escape(key)},", BIBLIOGRAPHY, re.M) for key in keys)
+
+
+def test_labels_are_unique():
+    labels = [
+        label for page in PAGES
+        for label in re.findall(r"^:label: (\S+)|^\((\S+)\)=$|\(eq-(\S+)\)$", text(page), re.M)
+    ]
+    assert len(labels) == len(set(labels))

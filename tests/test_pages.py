@@ -1,0 +1,88 @@
+"""The built pages are whole. Run after `make book`."""
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+NAMES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+
+
+@cache
+def soup(path):
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+def page(name):
+    return HTML / f"{name}.html"
+
+
+def article(name):
+    return soup(page(name)).select_one("article")
+
+
+def test_front_door():
+    assert NAMES[0] in (HTML / "index.html").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_and_anchor_exists(name):
+    links = {a["href"] for a in soup(page(name)).select("a[href]")}
+    inside = [urlsplit(href) for href in links if not urlsplit(href).scheme]
+    assert inside
+    for link in inside:
+        target = (page(name).parent / unquote(link.path)).resolve() if link.path else page(name)
+        assert target.exists(), link.geturl()
+        if link.fragment and target.suffix == ".html":
+            anchor = unquote(link.fragment)
+            assert soup(target).find(id=anchor) or soup(target).find(attrs={"name": anchor}), link
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_loaded_from_elsewhere(name):
+    tags = soup(page(name)).select("script[src], img[src], link[rel=stylesheet], iframe[src]")
+    assert tags
+    for tag in tags:
+        source = tag.get("src") or tag.get("href")
+        assert not urlsplit(source).netloc, source
+        assert (page(name).parent / unquote(urlsplit(source).path)).exists(), source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_raw_markup(name):
+    words = article(name)
+    text = "".join(
+        str(string) for string in words.strings
+        if not any(p.name in ("pre", "code", "script") or "math" in p.get("class", [])
+                   for p in string.parents)
+    )
+    for mark in ("```", ":::", "{ref}", "{doc}", "{cite", "{numref}", "{eq}", "{prf:", "{glue"):
+        assert mark not in text, mark
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_have_words(name):
+    for image in article(name).select("img"):
+        assert len(image.get("alt", "").split()) >= 8, image
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_warning_on_the_page(name):
+    stderr = article(name).select(".output.stderr")
+    assert not stderr
+    for output in article(name).select(".output"):
+        assert "Warning:" not in output.get_text()
+        assert "<Axes" not in output.get_text()
+
+
+def test_one_traceback_for_each_promised_failure():
+    for name in NAMES:
+        source = (ROOT / f"{name}.md").read_text("utf-8")
+        promised = source.count("raises-exception")
+        assert len(article(name).select(".output.traceback")) == promised, name
