@@ -17,10 +17,11 @@ book: .venv/installed
 
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py
+	$(BIN)/python -m pytest tests/test_build.py
 	$(MAKE) book
-	$(BIN)/python -m pytest tests_of_pages
-	$(BIN)/python tests/seeds.py 1 --write _build/nbmake
+	$(BIN)/python -m pytest tests/test_pages.py
+	$(BIN)/python tests/seeds.py 1 --write --folder _build/nbmake
 	$(BIN)/python -m pytest --nbmake _build/nbmake
 
 seeds: .venv/installed

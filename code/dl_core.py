@@ -308,19 +308,17 @@ def _cond(condition, step, state, i):
 
 def _finish(state, losses, val_losses, patience, eval_every):
     """The `Fit` of a finished run: cut where it stopped, with a warning if it diverged."""
-    stopped = patience is not None and _is_concrete(losses)
-    done = min(len(losses), int(state.best.step) + patience) if stopped else len(losses)
-    losses = losses[:done]
-    if _is_concrete(losses):
-        finite = _is_finite(losses)
-        if not finite.all():
-            first = finite.argmin()
-            warnings.warn(
-                f"the loss is not finite from step {first} on; lower lr, or scale the data",
-                RuntimeWarning, stacklevel=3,
-            )
+    done = len(losses)
+    if patience is not None and _is_concrete(losses):
+        done = min(done, int(state.best.step) + patience)
+        losses = losses[:done]
     if val_losses is not None:
         val_losses = val_losses[eval_every - 1 : done : eval_every]
+    if _is_concrete(losses) and not (finite := _is_finite(losses)).all():
+        warnings.warn(
+            f"the loss is not finite from step {finite.argmin()} on; lower lr, or scale the data",
+            RuntimeWarning, stacklevel=3,
+        )
     if patience is None:
         return Fit(state.theta, losses, val_losses)
     return Fit(state.best.theta, losses, val_losses, state.best.step)
@@ -400,8 +398,12 @@ def _check_options(n, steps, lr, batch_size, key, optimizer, l2, validation, pat
 
 def _check_loss(loss, theta, x, y, l2):
     """Trace the loss once, so that bad shapes and labels fail before anything is compiled."""
-    if not jax.tree.leaves(theta):
-        raise ValueError("theta has no arrays to train; make some with init_mlp(key, (k, ..., m))")
+    types = {str(p.dtype) for p in jax.tree.leaves(theta) if not jnp.issubdtype(p, jnp.floating)}
+    if types or not jax.tree.leaves(theta):
+        raise ValueError(
+            f"theta holds {types or 'no arrays'}; gradient descent needs arrays of floats, "
+            "such as init_mlp(key, (k, ..., m)) makes"
+        )
     if _is_positive(l2) and not _weights(theta):
         raise ValueError("l2 penalises arrays with two or more axes, and theta has none")
     value = jax.eval_shape(lambda theta, x: loss(theta, x, y), theta, x)
