@@ -20,9 +20,10 @@ from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
+from jax import lax
+
 from dl_core import init_mlp, mlp, train
 from dl_data import noisy_curve
-from jax import lax
 
 STEPS, LR = 4_000, 0.01
 

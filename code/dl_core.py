@@ -93,7 +93,8 @@ def mse(theta, x, y, model=mlp):
 
     (1/n) sum_i |y_i - f_theta(x_i)|^2
 
-    Args: theta: pytree; x: (n, k); y: (n, m), same unit as the model's output.
+    Args: theta: pytree; x: (n, k); y: (n, m), or (n,) if the model returns that; same unit
+        as the model's output.
     Returns: scalar, in squared units of y.
     Raises: ValueError if there is no data or the prediction's shape differs from y's.
     Source: slides, "Nonlinear regression".
@@ -216,21 +217,24 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
     Source: slides, "Gradient descent".
     """
     x, y = _data(x, y)
-    x_val, y_val = (None, None) if validation is None else _data(*validation, "validation ")
     steps, eval_every = _count("steps", steps), _count("eval_every", eval_every)
     _check_options(
         len(x), steps, lr, batch_size, key, optimizer, l2, validation, patience, eval_every)
-    theta = jax.tree.map(jnp.asarray, theta)
-    dtype = _check_loss(loss, theta, x, y, l2)
+    theta = jax.tree.map(partial(_array, "a leaf of theta"), theta)
+    _check_loss(loss, theta, x, y, l2)
+    x_val, y_val, best = None, None, None
     if validation is not None:
-        _check_loss(loss, theta, x_val, y_val, l2)
+        x_val, y_val = _data(*validation, "validation ")
+        value = _check_loss(loss, theta, x_val, y_val, l2)
+    if patience is not None:
+        best = Best(jnp.full_like(value, jnp.inf), jnp.asarray(0), theta)
 
     data = x, y, x_val, y_val, key, None if callable(lr) else lr, l2
     state = State(
         theta,
         memory=None if optimizer is None else optimizer.init(theta),
         order=None if batch_size is None else jnp.arange(len(x)),
-        best=None if patience is None else Best(jnp.asarray(jnp.inf, dtype), jnp.asarray(0), theta),
+        best=best,
     )
     length = -(-steps // 100) if progress else steps
     out = []
@@ -382,12 +386,14 @@ def _check_options(n, steps, lr, batch_size, key, optimizer, l2, validation, pat
         raise ValueError(f"lr = {lr} must be positive; 0.01 is a first try")
     if batch_size is not None and _count("batch_size", batch_size) > n:
         raise ValueError(f"batch_size = {batch_size} exceeds the {n} observations; None uses all")
-    if batch_size is not None and key is None:
-        raise ValueError("mini-batches are drawn at random: pass key=jax.random.key(seed)")
+    if batch_size is not None and not hasattr(key, "dtype"):
+        raise ValueError(f"key = {key!r}: mini-batches are random, pass key=jax.random.key(seed)")
     if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise ValueError(f"optimizer = {optimizer!r} needs init and update, like optax.adam(0.001)")
     if _is_concrete(l2) and not l2 >= 0:
         raise ValueError(f"l2 = {l2} must not be negative; 0.0 switches the penalty off")
+    if not (validation is None or (isinstance(validation, tuple | list) and len(validation) == 2)):
+        raise ValueError("validation must be a pair of arrays, (x_val, y_val)")
     if validation is not None and eval_every > steps:
         raise ValueError(f"eval_every = {eval_every} exceeds steps = {steps}; lower it")
     if patience is not None and validation is None:
@@ -397,11 +403,15 @@ def _check_options(n, steps, lr, batch_size, key, optimizer, l2, validation, pat
 
 
 def _check_loss(loss, theta, x, y, l2):
-    """Trace the loss once, so that bad shapes and labels fail before anything is compiled."""
-    types = {str(p.dtype) for p in jax.tree.leaves(theta) if not jnp.issubdtype(p, jnp.floating)}
-    if types or not jax.tree.leaves(theta):
+    """Trace the loss, so that bad shapes and labels fail before anything is compiled.
+
+    Returns: shape and dtype of its value.
+    """
+    types = [p.dtype for p in jax.tree.leaves(theta)]
+    wrong = {str(dtype) for dtype in types if not jnp.issubdtype(dtype, jnp.floating)}
+    if wrong or not types:
         raise ValueError(
-            f"theta holds {types or 'no arrays'}; gradient descent needs arrays of floats, "
+            f"theta holds {wrong or 'no arrays'}; gradient descent needs arrays of floats, "
             "such as init_mlp(key, (k, ..., m)) makes"
         )
     if _is_positive(l2) and not _weights(theta):
@@ -409,7 +419,7 @@ def _check_loss(loss, theta, x, y, l2):
     value = jax.eval_shape(lambda theta, x: loss(theta, x, y), theta, x)
     if getattr(value, "shape", None) != ():
         raise ValueError(f"loss returns {value}, not one number; average over the observations")
-    return value.dtype
+    return value
 
 
 def _bar(starts, progress):

@@ -21,7 +21,7 @@ STYLE = {
     "axes.spines.top": False,
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
-    "figure.figsize": (6.4, 4.0),
+    "figure.figsize": [6.4, 4.0],
     "font.size": 11,
     "image.cmap": "cividis",
     "legend.frameon": False,

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import jupytext
-from papermill.exceptions import PapermillExecutionError
-from papermill.execute import execute_notebook
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from papermill.iorw import load_notebook_node, write_ipynb
 from papermill.parameterize import parameterize_notebook
 
@@ -35,11 +35,13 @@ def write(name, seed, folder):
 
 
 def run(path):
-    """Execute the notebook; None, or the error's last line with the source of its cell."""
+    """Execute the notebook; None, or the failing cell with its error."""
+    notebook = load_notebook_node(str(path))
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}})
     try:
-        execute_notebook(path, path, cwd=path.parent, progress_bar=False, log_output=False)
-    except PapermillExecutionError as error:
-        return f"{error.ename}: {error.evalue}\n{error.source}"
+        client.execute()
+    except CellExecutionError as error:
+        return str(error)
 
 
 def main():

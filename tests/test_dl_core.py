@@ -1,0 +1,814 @@
+"""The shared module against formulas, other libraries and its own promises."""
+
+import ast
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import export
+from jax.test_util import check_grads
+
+import dl_core
+from dl_core import Layer, cross_entropy, init_mlp, mlp, mse, sgd_update, train
+
+if hasattr(jax, "enable_x64"):
+    enable_x64 = partial(jax.enable_x64, True)
+else:  # JAX 0.7
+    from jax.experimental import enable_x64
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(12, 2)).astype(np.float32)
+Y = RANDOM.normal(size=(12, 1)).astype(np.float32)
+LABELS = np.arange(12) % 3
+KEY = jax.random.key(0)
+THETA = init_mlp(KEY, (2, 4, 1))
+CLASSIFIER = init_mlp(KEY, (2, 4, 3))
+ADAM = optax.adam(0.05)
+
+
+def assert_close(a, b, rtol=1e-5, atol=1e-6):
+    """Two pytrees of one structure, equal to rounding."""
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for p, q in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_allclose(p, q, rtol=rtol, atol=atol)
+
+
+def assert_equal(a, b):
+    """Two pytrees of one structure, equal bit for bit."""
+    assert_close(a, b, rtol=0, atol=0)
+
+
+def hand_run(theta, x, y, steps, lr=0.1, loss=mse):
+    """Gradient descent as a Python loop; lr is a function of the step or a number."""
+    value_and_grad, losses = jax.jit(jax.value_and_grad(loss)), []
+    for i in range(steps):
+        value, grads = value_and_grad(theta, x, y)
+        theta = sgd_update(theta, grads, lr(i) if callable(lr) else lr)
+        losses.append(value)
+    return theta, jnp.stack(losses)
+
+
+def linear(theta, x):
+    return x @ theta
+
+
+def constant(theta, x):
+    """A model that is its parameters, whatever x."""
+    return theta
+
+
+def linear_mse(theta, x, y):
+    return mse(theta, x, y, model=linear)
+
+
+def schedule(i):
+    return 0.1 / (1 + i)
+
+
+# The module itself
+
+
+def test_imports_jax_and_the_standard_library_only():
+    tree = ast.parse(Path(dl_core.__file__).read_text())
+
+    def roots(nodes):
+        names = [a.name for n in nodes if isinstance(n, ast.Import) for a in n.names]
+        names += [n.module for n in nodes if isinstance(n, ast.ImportFrom)]
+        return {name.split(".")[0] for name in names}
+
+    assert roots(tree.body) <= {"jax"} | sys.stdlib_module_names
+    assert roots(ast.walk(tree)) <= {"jax", "tqdm"} | sys.stdlib_module_names
+
+
+def test_source_is_short():
+    assert len(Path(dl_core.__file__).read_text().splitlines()) <= 450
+
+
+# The network
+
+
+@pytest.mark.parametrize("sizes", [(2, 1), (2, 4, 3), (2, 5, 4, 1)])
+@pytest.mark.parametrize(
+    ("sigma", "formula"),
+    [(jnp.tanh, np.tanh), (jax.nn.relu, lambda z: np.maximum(z, 0))], ids=["tanh", "relu"])
+def test_mlp_equals_numpy(sizes, sigma, formula):
+    theta = init_mlp(KEY, sizes)
+    out = X.astype(np.float64)
+    for depth, (W, b) in enumerate(theta, start=1):
+        out = out @ np.float64(W) + np.float64(b)
+        out = formula(out) if depth < len(theta) else out
+    np.testing.assert_allclose(mlp(theta, X, sigma), out, rtol=1e-5, atol=1e-6)
+    if sigma is jnp.tanh:
+        assert_equal(mlp(theta, X), mlp(theta, X, sigma))
+
+
+def test_mlp_equals_equinox():
+    net = eqx.nn.MLP(2, 3, width_size=5, depth=2, activation=jnp.tanh, key=KEY)
+    theta = [Layer(layer.weight.T, layer.bias) for layer in net.layers]
+    assert_close(mlp(theta, X), jax.jit(jax.vmap(net))(X))
+
+
+def test_mlp_takes_one_row():
+    assert mlp(CLASSIFIER, X[0]).shape == (3,)
+    assert_close(mlp(CLASSIFIER, X[0]), mlp(CLASSIFIER, X)[0])
+    assert_close(jax.vmap(mlp, (None, 0))(CLASSIFIER, X), mlp(CLASSIFIER, X))
+
+
+def test_init_mlp_shapes_and_biases():
+    theta = init_mlp(KEY, [3, 5, 4, 2])
+    assert [W.shape for W, _ in theta] == [(3, 5), (5, 4), (4, 2)]
+    assert [b.shape for _, b in theta] == [(5,), (4,), (2,)]
+    assert not any(b.any() for _, b in theta)
+    assert all(isinstance(layer, Layer) for layer in theta)
+
+
+@pytest.mark.parametrize(
+    ("init", "variance"), [("lecun", 1 / 400), ("he", 2 / 400), ("glorot", 2 / (400 + 600))])
+def test_init_mlp_variance(init, variance):
+    ((W, _),) = init_mlp(KEY, (400, 600), init=init)
+    assert jnp.mean(W) == pytest.approx(0, abs=4 * (variance / W.size) ** 0.5)
+    assert jnp.var(W) == pytest.approx(variance, rel=0.02)
+
+
+def test_init_mlp_defaults_to_lecun():
+    assert_equal(init_mlp(KEY, (2, 4, 1)), init_mlp(KEY, (2, 4, 1), init="lecun"))
+
+
+def test_init_mlp_draws_from_the_key():
+    a, b = init_mlp(KEY, (4, 4, 4))
+    (other, _) = init_mlp(jax.random.key(1), (4, 4, 4))
+    assert (a.W != b.W).all(), "layers share their draws"
+    assert (a.W != other.W).all()
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_init_mlp_dtype(dtype):
+    theta = init_mlp(KEY, (2, 3, 1), dtype=dtype)
+    assert {p.dtype for p in jax.tree.leaves(theta)} == {jnp.dtype(dtype)}
+
+
+# Losses
+
+
+def test_losses_equal_numpy_and_optax():
+    y = np.column_stack([Y, 2 * Y, Y**2])  # m = 3: a sum over outputs, a mean over observations
+    out = np.float64(mlp(CLASSIFIER, X))
+    value = mse(CLASSIFIER, X, y)
+    np.testing.assert_allclose(value, ((y - out) ** 2).sum() / 12, rtol=1e-5)
+    np.testing.assert_allclose(value, optax.squared_error(out, y).sum(axis=1).mean(), rtol=1e-5)
+
+    value = cross_entropy(CLASSIFIER, X, LABELS)
+    p = np.exp(out) / np.exp(out).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(value, -np.log(p[np.arange(12), LABELS]).mean(), rtol=1e-5)
+    expected = optax.softmax_cross_entropy_with_integer_labels(jnp.asarray(out), LABELS).mean()
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_losses_by_hand():
+    theta = [Layer(jnp.array([[2.0]]), jnp.array([1.0]))]
+    x, y = jnp.array([[1.0], [3.0]]), jnp.array([[0.0], [5.0]])  # predictions 3 and 7
+    assert mse(theta, x, y) == 6.5
+    step = sgd_update(theta, jax.grad(mse)(theta, x, y), lr=0.5)
+    assert_equal(step, [Layer(jnp.array([[2 - 0.5 * 9.0]]), jnp.array([1 - 0.5 * 5.0]))])
+    logits = jnp.log(jnp.array([[1.0, 3.0], [1.0, 1.0]]))  # probabilities (1/4, 3/4), (1/2, 1/2)
+    expected = (np.log(4 / 3) + np.log(2)) / 2
+    assert cross_entropy(logits, x, [1, 0], model=constant) == pytest.approx(expected)
+
+
+def test_losses_take_a_model():
+    theta = RANDOM.normal(size=(2, 3)).astype(np.float32)
+    y = np.repeat(Y, 3, axis=1)
+    assert_close(mse(theta, X, y, linear), np.mean(np.sum((y - X @ theta) ** 2, axis=1)))
+    p = np.exp(X @ theta) / np.exp(X @ theta).sum(axis=1, keepdims=True)
+    expected = -np.mean(np.log(p[np.arange(12), LABELS]))
+    assert_close(cross_entropy(theta, X, LABELS, linear), expected)
+
+
+def test_mse_of_vectors_is_a_mean_over_observations():
+    y = np.ones(12, np.float32)
+    theta = np.ones(2, np.float32)
+    assert_close(mse(theta, X, y, linear), mse(theta[:, None], X, y[:, None], linear))
+
+
+def test_sgd_update_on_any_pytree():
+    theta = {"a": [jnp.array(1.0)], "b": Layer(jnp.array([[2.0]]), jnp.array([4.0]))}
+    assert_equal(sgd_update(theta, theta, lr=0.5), jax.tree.map(lambda p: 0.5 * p, theta))
+    assert_close(sgd_update(theta, theta), jax.tree.map(lambda p: 0.99 * p, theta))
+
+
+@pytest.mark.parametrize(
+    ("loss", "theta", "y"), [(mse, THETA, Y), (cross_entropy, CLASSIFIER, LABELS)],
+    ids=["mse", "cross_entropy"])
+def test_gradients_equal_finite_differences(loss, theta, y):
+    with enable_x64():
+        theta = jax.tree.map(lambda p: jnp.asarray(p, jnp.float64), theta)
+        check_grads(
+            jax.jit(lambda theta: loss(theta, X, y)), (theta,), order=1, modes=("rev",),
+            rtol=1e-6, atol=1e-8)
+
+
+def test_cross_entropy_does_not_overflow():
+    logits = jnp.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4]])
+    labels = jnp.array([1, 2])
+    value, grads = jax.value_and_grad(cross_entropy)(logits, logits, labels, model=constant)
+    assert value == pytest.approx((2e4 + np.log(2)) / 2)
+    np.testing.assert_allclose(grads, [[0.5, -0.5, 0], [0, 0.25, -0.25]], atol=1e-7)
+
+
+def test_cross_entropy_gradient_is_softmax_minus_one_hot():
+    logits = mlp(CLASSIFIER, X)
+    grads = jax.grad(cross_entropy)(logits, X, LABELS, model=constant)
+    assert_close(grads, (jax.nn.softmax(logits) - np.eye(3)[LABELS]) / 12)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_cross_entropy_is_nan_for_wrong_labels_inside_jit(wrong):
+    labels = np.where(np.arange(12) == 5, wrong, LABELS)
+    assert jnp.isnan(jax.jit(cross_entropy)(CLASSIFIER, X, labels))
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    n=st.integers(1, 5), k=st.integers(1, 4), hidden=st.lists(st.integers(1, 4), max_size=2),
+    m=st.integers(1, 3), seed=st.integers(0, 99))
+def test_shapes(n, k, hidden, m, seed):
+    draw = np.random.default_rng(seed).normal
+    sizes = (k, *hidden, m)
+    theta = [Layer(draw(size=(a, b)), draw(size=b)) for a, b in pairwise(sizes)]
+    x, y = draw(size=(n, k)), draw(size=(n, m))
+    prediction, (value, grads) = jax.jit(
+        lambda *args: (mlp(*args[:2]), jax.value_and_grad(mse)(*args)))(theta, x, y)
+    assert prediction.shape == (n, m)
+    assert value.shape == ()
+    assert value >= 0
+    assert jax.tree.map(jnp.shape, grads) == jax.tree.map(jnp.shape, theta)
+    assert_close(prediction, mlp(theta, x))
+    assert_close(value, mse(theta, x, y))
+
+
+def test_jit_equals_eager():
+    for loss, theta, y in [(mse, THETA, Y), (cross_entropy, CLASSIFIER, LABELS)]:
+        eager = jax.value_and_grad(loss)(theta, X, y)
+        assert_close(jax.jit(jax.value_and_grad(loss))(theta, X, y), eager)
+
+
+# Training: the updates
+
+
+def test_train_equals_a_python_loop():
+    assert_close(tuple(train(THETA, X, Y, lr=0.1, steps=20)), hand_run(THETA, X, Y, 20))
+
+
+def test_loss_is_recorded_before_the_update():
+    losses = train(THETA, X, Y, lr=0.1, steps=4).losses
+    assert_close(losses[0], mse(THETA, X, Y))
+    assert_close(losses[3], mse(train(THETA, X, Y, lr=0.1, steps=3).theta, X, Y))
+
+
+def test_train_has_the_rate_of_sgd_update():
+    grads = jax.grad(mse)(THETA, X, Y)
+    assert_close(train(THETA, X, Y, steps=1).theta, sgd_update(THETA, grads))
+
+
+def test_schedule_equals_a_python_loop():
+    fit = train(THETA, X, Y, lr=schedule, steps=8)
+    assert_close(tuple(fit), hand_run(THETA, X, Y, 8, lr=schedule))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [optax.sgd(0.1, momentum=0.9), ADAM, optax.adamw(optax.cosine_decay_schedule(0.1, 20))],
+    ids=["sgd", "adam", "adamw"])
+def test_optimizer_equals_a_python_loop(optimizer):
+    value_and_grad, update = jax.jit(jax.value_and_grad(mse)), jax.jit(optimizer.update)
+    theta, memory, losses = THETA, optimizer.init(THETA), []
+    for _ in range(10):
+        value, grads = value_and_grad(theta, X, Y)
+        changes, memory = update(grads, memory, theta)
+        theta = optax.apply_updates(theta, changes)
+        losses.append(value)
+    fit = train(THETA, X, Y, optimizer=optimizer, steps=10)
+    assert_close(tuple(fit), (theta, jnp.stack(losses)), rtol=1e-4, atol=1e-5)
+
+
+def test_optimizer_needs_only_init_and_update():
+    class SignDescent:
+        def init(self, theta):
+            return jnp.zeros((), int)
+
+        def update(self, grads, memory, theta):
+            return jax.tree.map(lambda g: -0.5 * jnp.sign(g), grads), memory + 1
+
+    x = np.ones((4, 1), np.float32)
+    fit = train(jnp.zeros((1, 1)), x, 3 * x, loss=linear_mse, optimizer=SignDescent(), steps=4)
+    assert fit.theta == 2.0
+    assert_equal(fit.losses, jnp.array([9.0, 6.25, 4.0, 2.25]))
+
+
+def test_l2_equals_a_penalty_on_the_weights():
+    def penalised(theta, x, y):
+        return mse(theta, x, y) + 0.3 * sum(jnp.sum(W**2) for W, _ in theta)
+
+    fit = train(THETA, X, Y, lr=0.1, steps=8, l2=0.3)
+    assert_close(tuple(fit), hand_run(THETA, X, Y, 8, loss=penalised))
+
+
+# Training: mini-batches
+
+
+def rows_drawn(n, batch_size, epochs, key=KEY):
+    """Set of rows of each batch, as a list of epochs; a batch's loss is the sum of 2**row."""
+
+    def code(theta, x, y):
+        return jnp.sum(y) + 0 * theta
+
+    codes = 2.0 ** np.arange(n)
+    fit = train(
+        jnp.zeros(()), codes, codes, loss=code, batch_size=batch_size, key=key,
+        steps=epochs * (n // batch_size))
+    batches = [{r for r in range(n) if int(code) >> r & 1} for code in fit.losses]
+    return [batches[i : i + n // batch_size] for i in range(0, len(batches), n // batch_size)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 5, 12])
+def test_epoch_visits_each_row_at_most_once(batch_size):
+    epochs = rows_drawn(12, batch_size, 5)
+    for batches in epochs:
+        assert {len(rows) for rows in batches} == {batch_size}
+        assert len(set.union(*batches)) == 12 - 12 % batch_size, "a row twice in an epoch"
+    if batch_size < 12:
+        assert any(batches != epochs[0] for batches in epochs), "every epoch in one order"
+
+
+def test_rows_left_out_change():
+    left_out = [set(range(12)) - set.union(*batches) for batches in rows_drawn(12, 5, 20)]
+    assert set.union(*left_out) == set(range(12))
+
+
+def test_mini_batch_update_uses_its_rows():
+    ((rows, *_),) = rows_drawn(12, 4, 1)
+    rows = sorted(rows)
+    fit = train(THETA, X, Y, lr=0.1, steps=1, batch_size=4, key=KEY)
+    assert_close(tuple(fit), hand_run(THETA, X[rows], Y[rows], 1))
+
+
+def test_same_key_same_bits():
+    run = partial(train, THETA, X, Y, batch_size=4, steps=10)
+    assert_equal(run(key=KEY), run(key=KEY))
+    assert (run(key=KEY).losses != run(key=jax.random.key(1)).losses).any()
+    assert_equal(run(key=KEY), run(key=jax.random.PRNGKey(0)))  # the older kind of key
+
+
+# Training: validation, patience, progress
+
+
+def ones_fit(steps, **options):
+    """theta = 1 - 0.9**steps from targets of 1; the validation loss is (theta - 1/2)**2."""
+    x = np.ones((4, 1), np.float32)
+    return train(
+        jnp.zeros((1, 1)), x, x, loss=linear_mse, lr=0.05, steps=steps, validation=(x, x / 2),
+        **options)
+
+
+@pytest.mark.parametrize("eval_every", [1, 3])
+def test_validation_loss_follows_the_update(eval_every):
+    fit = ones_fit(10, eval_every=eval_every)
+    t = np.arange(eval_every, 11, eval_every)
+    np.testing.assert_allclose(fit.val_losses, (0.5 - 0.9**t) ** 2, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(fit.theta, 1 - 0.9**10, rtol=1e-5)
+    assert fit.best_step is None
+
+
+@pytest.mark.parametrize(
+    ("steps", "patience", "eval_every", "best", "done"),
+    [(50, 4, 1, 7, 11), (9, 4, 1, 7, 9), (50, 4, 3, 6, 10), (50, 5, 5, 5, 10)])
+def test_patience(steps, patience, eval_every, best, done):
+    fit = ones_fit(steps, patience=patience, eval_every=eval_every)
+    assert fit.best_step == best
+    assert fit.losses.shape == (done,)
+    assert fit.val_losses.shape == (done // eval_every,)
+    assert (fit.val_losses.argmin() + 1) * eval_every == best
+    np.testing.assert_allclose(fit.theta, 1 - 0.9**best, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 4, "key": KEY, "lr": schedule}, {"optimizer": ADAM, "l2": 0.1}],
+    ids=["batches", "adam"])
+def test_patience_returns_the_theta_of_best_step(options):
+    x, y = X[:8], Y[:8]
+    options = {"lr": 0.1} | options
+    fit = train(THETA, x, y, steps=100, validation=(X[8:], Y[8:]), patience=20, **options)
+    best = int(fit.best_step)
+    assert 0 < best <= 80, "the example should stop early"
+    assert fit.val_losses.argmin() + 1 == best
+    assert len(fit.losses) == best + 20
+    assert_close(fit.theta, train(THETA, x, y, steps=best, **options).theta)
+    assert_close(fit.val_losses[best - 1], mse(fit.theta, X[8:], Y[8:]))
+
+
+def test_patience_with_validation_data_of_another_dtype():
+    theta = init_mlp(KEY, (2, 1), dtype=jnp.bfloat16)
+    x, y = jnp.bfloat16(X), jnp.bfloat16(Y)
+    fit = train(theta, x, y, steps=2, validation=(X, Y), patience=1)
+    assert fit.best_step >= 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"steps": 7}, {"steps": 205, "batch_size": 5, "key": KEY, "lr": schedule},
+     {"steps": 205, "optimizer": ADAM, "validation": (X, 2 * Y), "patience": 7, "eval_every": 3}],
+    ids=["short", "batches", "patience"])
+def test_progress_changes_nothing(options, capsys):
+    options = {"lr": 0.1} | options
+    quiet, shown = train(THETA, X, Y, **options), train(THETA, X, Y, **options, progress=True)
+    assert_close(shown, quiet, rtol=1e-4, atol=1e-5)
+    assert "100%" in capsys.readouterr().err
+
+
+# Training: any theta, any transformation
+
+
+class Line(NamedTuple):
+    slope: Any
+    level: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass
+class Curve:
+    line: Line
+    bend: Any
+
+
+def line_mse(theta, x, y):
+    return mse(theta, x, y, model=lambda theta, x: x @ theta.slope + theta.level)
+
+
+def curve_mse(theta, x, y):
+    return line_mse(theta.line, jnp.tanh(theta.bend * x), y)
+
+
+def dicts_mse(theta, x, y):
+    return mse([(theta["in"]["W"], theta["in"]["b"]), (theta["out"]["W"], 0.0)], x, y)
+
+
+def rnn_mse(theta, x, y):
+    """y (n, 1) from the last state after reading x (n, periods)."""
+
+    def read(h, x_t):
+        return jnp.tanh(x_t[:, None] * theta["in"] + h @ theta["W"]), None
+
+    h, _ = jax.lax.scan(read, jnp.zeros((len(x), 3)), x.T)
+    return jnp.mean((y - h @ theta["out"]) ** 2)
+
+
+LINE = Line(jnp.ones((2, 1)), jnp.zeros(()))
+MODELS = {
+    "NamedTuple": (LINE, line_mse),
+    "dataclass": (Curve(LINE, jnp.ones(2)), curve_mse),
+    "dicts": ({"in": {"W": jnp.eye(2), "b": jnp.ones(2)}, "out": {"W": jnp.ones((2, 1))}},
+              dicts_mse),
+    "RNN": ({"in": jnp.arange(3.0), "W": 0.1 * jnp.eye(3), "out": jnp.ones((3, 1))}, rnn_mse),
+    "array": (jnp.ones((2, 1)), linear_mse),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_train_takes_any_pytree_and_loss(model):
+    theta, loss = MODELS[model]
+    fit = train(theta, X, Y, loss=loss, lr=0.1, steps=5)
+    assert_close(tuple(fit), hand_run(theta, X, Y, 5, loss=loss))
+    assert fit.losses[-1] < fit.losses[0]
+
+
+def test_cross_entropy_trains():
+    labels = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0)
+    fit = train(CLASSIFIER, X, labels, loss=cross_entropy, lr=1.0, steps=300)
+    assert (mlp(fit.theta, X).argmax(axis=1) == labels).all()
+
+
+def test_lists_and_numpy_arrays_work():
+    fit = train(jax.tree.map(np.asarray, THETA), X.tolist(), Y.tolist(), lr=0.1, steps=3)
+    assert_close(tuple(fit), tuple(train(THETA, X, Y, lr=0.1, steps=3)))
+    assert_close(mlp(THETA, X.tolist()), mlp(THETA, X))
+    assert_close(mse(THETA, X.tolist(), Y.tolist()), mse(THETA, X, Y))
+    assert_close(
+        cross_entropy(CLASSIFIER, X.tolist(), LABELS.tolist()),
+        cross_entropy(CLASSIFIER, X, LABELS))
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 4, "key": KEY}], ids=["full", "batches"])
+def test_train_inside_jit(options):
+    run = partial(train, lr=0.1, steps=8, validation=(X, Y), **options)
+    assert_close(jax.jit(run)(THETA, X, Y), run(THETA, X, Y))
+
+
+def test_stopped_run_inside_jit_ends_in_nan():
+    fit = jax.jit(partial(ones_fit, 50, patience=4))()
+    assert fit.best_step == 7
+    np.testing.assert_allclose(fit.theta, 1 - 0.9**7, rtol=1e-5)
+    assert fit.losses.shape == fit.val_losses.shape == (50,)
+    assert_equal(jnp.isnan(fit.losses), jnp.arange(50) >= 11)
+    assert_equal(jnp.isnan(fit.val_losses), jnp.arange(50) >= 11)
+
+
+@pytest.mark.parametrize("patience", [None, 3])
+def test_train_under_vmap_equals_separate_runs(patience):
+    def run(key):
+        return train(
+            jax.random.normal(key, (2, 1)), X[:8], Y[:8], loss=linear_mse, lr=0.3, steps=20,
+            batch_size=4, key=key, validation=(X[8:], Y[8:]), patience=patience)
+
+    keys = jax.random.split(KEY, 3)
+    fits = jax.vmap(run)(keys)
+    assert fits.losses.shape == (3, 20)
+    for i, key in enumerate(keys):
+        one = run(key)
+        done = len(one.losses)
+        assert_close(fits.theta[i], one.theta, rtol=1e-4, atol=1e-5)
+        assert_close(fits.losses[i, :done], one.losses, rtol=1e-4)
+        assert_close(fits.val_losses[i, :done], one.val_losses, rtol=1e-4)
+        assert jnp.isnan(fits.losses[i, done:]).all()
+        if patience:
+            assert fits.best_step[i] == one.best_step
+    if patience:
+        assert (fits.best_step < 17).any(), "the example should stop early"
+
+
+def test_rates_under_vmap_equal_separate_runs():
+    rates = jnp.array([0.01, 0.1])
+    losses = jax.vmap(lambda lr: train(THETA, X, Y, lr=lr, l2=lr, steps=5).losses)(rates)
+    for lr, one in zip(rates, losses):
+        assert_close(one, train(THETA, X, Y, lr=float(lr), l2=float(lr), steps=5).losses)
+
+
+@pytest.mark.parametrize(
+    "options", [{"lr": schedule}, {"optimizer": ADAM, "batch_size": 4, "key": KEY}],
+    ids=["sgd", "adam"])
+def test_bfloat16_theta_keeps_its_dtype(options):
+    theta = init_mlp(KEY, (2, 4, 1), dtype=jnp.bfloat16)
+    fit = train(theta, X, Y, steps=20, **options)
+    assert {p.dtype for p in jax.tree.leaves(fit.theta)} == {jnp.dtype(jnp.bfloat16)}
+    exact = train(jax.tree.map(jnp.float32, theta), X, Y, steps=20, **options)
+    np.testing.assert_allclose(fit.losses, exact.losses, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"optimizer": ADAM, "batch_size": 4, "key": KEY, "validation": (X, Y), "patience": 2}],
+    ids=["plain", "options"])
+def test_float64(options):
+    with enable_x64():
+        theta = jax.tree.map(lambda p: jnp.asarray(p, jnp.float64), THETA)
+        fit = train(theta, np.float64(X), np.float64(Y), lr=0.1, steps=5, **options)
+        assert {p.dtype for p in jax.tree.leaves(tuple(fit))} == {jnp.dtype(jnp.float64)}
+        if not options:  # closer to float64 NumPy than single precision can be
+            expected = hand_run(theta, np.float64(X), np.float64(Y), 5)
+            assert_close(tuple(fit), expected, rtol=1e-13, atol=1e-14)
+
+
+def test_train_is_not_compiled_again():
+    traces = []
+
+    def counting(theta, x, y):
+        traces.append(None)
+        return mse(theta, x, y)
+
+    run = partial(train, THETA, loss=counting, steps=3, batch_size=4)
+    run(X, Y, lr=0.1, l2=0.1, key=KEY)
+    first = len(traces)
+    assert first > 1, "the first call traces the loss to check it and to compile"
+    run(X + 1, Y + 1, lr=0.2, l2=0.3, key=jax.random.key(1))
+    assert len(traces) - first <= 1, "compiled anew; one trace is the check of the loss"
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("sizes", "options", "message"),
+    [
+        ((2,), {}, r"\[2\] needs an input and an output"),
+        ((), {}, r"\[\] needs an input and an output"),
+        ((2, 0, 1), {}, "0 must be a whole number, at least 1"),
+        ((2, -3, 1), {}, "-3 must be a whole number, at least 1"),
+        ((2, 3.0, 1), {}, "3.0 must be a whole number, at least 1"),
+        ((2, 1), {"init": "xavier"}, "'xavier'.*lecun, glorot, he"),
+    ],
+    ids=str)
+def test_init_mlp_errors(sizes, options, message):
+    with pytest.raises(ValueError, match=message):
+        init_mlp(KEY, sizes, **options)
+
+
+BAD_X = {
+    "columns": (X[:, :1], r"\(12, 1\).*takes 2 inputs.*\(n, 2\)"),
+    "vector": (X[:, 0], r"\(12,\).*takes 2 inputs.*x\[:, None\]"),
+    "number": (1.0, r"\(\).*takes 2 inputs"),
+    "ragged": ([[1.0, 2.0], [3.0]], "x cannot be made an array.*rows of equal length"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_X)
+def test_mlp_errors(bad):
+    x, message = BAD_X[bad]
+    with pytest.raises(ValueError, match=message):
+        mlp(THETA, x)
+
+
+def test_mlp_without_layers():
+    with pytest.raises(ValueError, match=r"no layers.*init_mlp"):
+        mlp([], X)
+
+
+BAD_Y = {
+    "vector": (mse, Y[:, 0], r"\(12,\).*\(12, 1\).*broadcast.*y\[:, None\]"),
+    "columns": (mse, np.ones((12, 3)), r"\(12, 3\).*\(12, 1\).*broadcast"),
+    "rows": (mse, Y[:5], r"\(5, 1\).*\(12, 1\)"),
+    "ragged": (mse, [[1.0], [1.0, 2.0]], "y cannot be made an array.*rows of equal length"),
+    "float labels": (cross_entropy, np.float32(LABELS), r"float32.*astype\(int\)"),
+    "bool labels": (cross_entropy, LABELS > 0, r"bool.*astype\(int\)"),
+    "large labels": (cross_entropy, LABELS + 1, "from 1 to 3.*from 0 to 2"),
+    "negative labels": (cross_entropy, LABELS - 1, "from -1 to 1.*from 0 to 2"),
+    "one-hot labels": (cross_entropy, np.eye(3, dtype=int)[LABELS], r"\(12, 3\).*one-hot"),
+    "column of labels": (cross_entropy, LABELS[:, None], r"\(12, 1\).*must be \(12,\)"),
+    "too few labels": (cross_entropy, LABELS[:5], r"\(5,\).*must be \(12,\)"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_Y)
+@pytest.mark.parametrize("call", ["loss", "train", "validation"])
+def test_loss_errors(bad, call):
+    loss, y, message = BAD_Y[bad]
+    theta, good = (THETA, Y) if loss is mse else (CLASSIFIER, LABELS)
+    if call != "loss" and bad in ("rows", "too few labels"):
+        message = "same number of rows"
+    calls = {
+        "loss": lambda: loss(theta, X, y),
+        "train": lambda: train(theta, X, y, loss=loss, steps=2),
+        "validation": lambda: train(theta, X, good, loss=loss, steps=2, validation=(X, y)),
+    }
+    with pytest.raises(ValueError, match=message):
+        calls[call]()
+
+
+@pytest.mark.parametrize(
+    ("loss", "theta", "y"), [(mse, THETA, Y[:0]), (cross_entropy, CLASSIFIER, LABELS[:0])],
+    ids=["mse", "cross_entropy"])
+def test_losses_of_no_data(loss, theta, y):
+    with pytest.raises(ValueError, match=r"shape \(0,.*no observation"):
+        loss(theta, X[:0], y)
+
+
+def with_entry(a, value):
+    return np.where(np.arange(a.size).reshape(a.shape) == 3, value, a)
+
+
+def vector_loss(theta, x, y):
+    return jnp.sum((y - mlp(theta, x)) ** 2, axis=1)
+
+
+def pair_loss(theta, x, y):
+    return mse(theta, x, y), mse(theta, x, y)
+
+
+VALID = {"validation": (X, Y)}
+BAD_OPTIONS = {
+    "lengths": ({"x": X[:5]}, r"\(5, 2\).*\(12, 1\).*same number of rows"),
+    "no rows": ({"x": X[:0], "y": Y[:0]}, r"\(0, 2\).*at least 1"),
+    "numbers": ({"x": 1.0, "y": 1.0}, r"x has shape \(\).*at least 1"),
+    "x vector": ({"x": X[:, 0]}, r"\(12,\).*takes 2 inputs"),
+    "x ragged": ({"x": [[1.0, 2.0], [3.0]]}, "x cannot be made an array.*equal length"),
+    "x None": ({"x": None}, "x cannot be made an array"),
+    "x NaN": ({"x": with_entry(X, np.nan)}, "^x contains NaN or inf.*drop or fill"),
+    "y NaN": ({"y": with_entry(Y, np.nan)}, "^y contains NaN or inf.*drop or fill"),
+    "x inf": ({"x": with_entry(X, np.inf)}, "^x contains NaN or inf"),
+    "y -inf": ({"y": with_entry(Y, -np.inf)}, "^y contains NaN or inf"),
+    "validation x": ({"validation": (with_entry(X, np.nan), Y)}, "validation x contains NaN"),
+    "validation y": ({"validation": (X, with_entry(Y, np.inf))}, "validation y contains"),
+    "validation rows": ({"validation": (X[:5], Y)}, r"validation x.*\(5, 2\).*\(12, 1\)"),
+    "validation empty": ({"validation": (X[:0], Y[:0])}, r"validation x.*\(0, 2\).*at least 1"),
+    "validation array": ({"validation": X}, "validation.*pair"),
+    "validation triple": ({"validation": (X, Y, Y)}, "validation.*pair"),
+    "validation share": ({"validation": 0.2}, "validation.*pair"),
+    "steps 0": ({"steps": 0}, "steps = 0 must be a whole number, at least 1"),
+    "steps -1": ({"steps": -1}, "steps = -1 must be a whole number"),
+    "steps 2.5": ({"steps": 2.5}, "steps = 2.5 must be a whole number"),
+    "lr 0": ({"lr": 0}, "lr = 0 must be positive"),
+    "lr -0.1": ({"lr": -0.1}, "lr = -0.1 must be positive"),
+    "lr NaN": ({"lr": float("nan")}, "lr = nan must be positive"),
+    "large batch": ({"batch_size": 13, "key": KEY}, "13 exceeds the 12 observations.*None"),
+    "batch 0": ({"batch_size": 0, "key": KEY}, "batch_size = 0 must be a whole number"),
+    "batch 2.5": ({"batch_size": 2.5, "key": KEY}, "batch_size = 2.5 must be a whole number"),
+    "no key": ({"batch_size": 4}, r"pass key=jax.random.key"),
+    "key 0": ({"batch_size": 4, "key": 0}, r"key.*jax.random.key"),
+    "optimizer": ({"optimizer": 0.1}, r"0.1 needs init and update.*optax.adam\("),
+    "optimizer uncalled": ({"optimizer": optax.adam}, r"adam.*needs init and update"),
+    "l2": ({"l2": -0.1}, "l2 = -0.1 must not be negative"),
+    "l2 NaN": ({"l2": float("nan")}, "l2 = nan"),
+    "l2 on biases": ({"theta": jnp.zeros(2), "loss": linear_mse, "y": Y[:, 0], "l2": 0.1},
+                     "two or more axes"),
+    "patience": ({"patience": 3}, "pass validation="),
+    "patience 0": (VALID | {"patience": 0}, "patience = 0 must be a whole number"),
+    "patience 2.5": (VALID | {"patience": 2.5}, "patience = 2.5 must be a whole number"),
+    "patience short": (VALID | {"patience": 1, "eval_every": 2}, "1 must be at least eval"),
+    "eval_every 0": (VALID | {"eval_every": 0}, "eval_every = 0 must be a whole number"),
+    "eval_every 3": (VALID | {"eval_every": 3}, "eval_every = 3 exceeds steps = 2"),
+    "vector loss": ({"loss": vector_loss}, r"\(12,\).*not one number; average"),
+    "pair loss": ({"loss": pair_loss}, "not one number"),
+    "theta empty": ({"theta": []}, "no arrays.*init_mlp"),
+    "theta None": ({"theta": None}, "no arrays.*init_mlp"),
+    "theta integers": ({"theta": jnp.ones((2, 1), int), "loss": linear_mse}, "int.*floats"),
+    "theta functions": ({"theta": {"W": X, "sigma": jnp.tanh}}, "theta cannot be made"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_OPTIONS)
+def test_train_errors(bad):
+    options, message = BAD_OPTIONS[bad]
+    with pytest.raises(ValueError, match=message):
+        train(**{"theta": THETA, "x": X, "y": Y, "steps": 2} | options)
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_diverging_run_warns_once_and_returns(progress):
+    with pytest.warns(RuntimeWarning, match="not finite") as caught:
+        theta, losses = train(THETA, X, Y, lr=100.0, steps=200, progress=progress)
+    step = int(np.argmin(np.isfinite(losses)))
+    assert 0 < step < 199
+    (warning,) = caught
+    assert f"step {step} on; lower lr" in str(warning.message)
+    assert warning.filename == __file__, "the warning points at the caller's line"
+    assert losses.shape == (200,)
+    assert jax.tree.structure(theta) == jax.tree.structure(THETA)
+
+
+def test_patience_ends_a_diverging_run_at_its_best():
+    with pytest.warns(RuntimeWarning, match="not finite"):
+        fit = train(THETA, X, Y, lr=100.0, steps=200, validation=(X, Y), patience=50)
+    assert fit.losses.shape == (fit.best_step + 50,)
+    assert all(jnp.isfinite(p).all() for p in jax.tree.leaves(fit.theta))
+
+
+# Slow: other platforms, many devices
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (mlp, (THETA, X)),
+        (mse, (THETA, X, Y)),
+        (cross_entropy, (CLASSIFIER, X, LABELS)),
+        (lambda *args: tuple(train(*args, steps=3)), (THETA, X, Y)),
+        (lambda *args: tuple(train(
+            *args, steps=3, batch_size=4, key=KEY, optimizer=ADAM, validation=(X, Y), patience=2)),
+         (THETA, X, Y)),
+    ],
+    ids=["mlp", "mse", "cross_entropy", "train", "train with options"])
+def test_lowers_for_cpu_cuda_and_tpu(function, args):
+    exported = export.export(jax.jit(function), platforms=["cpu", "cuda", "tpu"])(*args)
+    assert exported.platforms == ("cpu", "cuda", "tpu")
+    assert_close(exported.call(*args), function(*args))
+
+
+EIGHT_DEVICES = """
+import jax, numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from dl_core import init_mlp, train
+
+key = jax.random.key(0)
+theta = init_mlp(key, (2, 4, 1))
+x = jax.random.normal(key, (64, 2))
+y = x[:, :1] ** 2
+mesh = jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
+sharded = jax.device_put((x, y), NamedSharding(mesh, PartitionSpec("rows")))
+assert len(sharded[0].sharding.device_set) == 8
+options = [{}, {"batch_size": 16, "key": key}, {"validation": sharded, "patience": 5}]
+for chosen in options:
+    one, eight = (train(theta, *data, lr=0.1, steps=20, **chosen) for data in ((x, y), sharded))
+    for p, q in zip(jax.tree.leaves(tuple(one)), jax.tree.leaves(tuple(eight)), strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6)
+print("equal")
+"""
+
+
+def test_eight_devices_equal_one():
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", EIGHT_DEVICES], env=os.environ | flags,
+        capture_output=True, text=True, timeout=120)
+    assert done.stdout == "equal\n", done.stderr

@@ -1,0 +1,62 @@
+"""The figure style, and networks drawn from their weights."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from dl_plots import BLUE, COLORS, ORANGE, STYLE, draw_network, use_style
+
+THETA = [
+    (np.array([[1.0, -2.0, 0.5], [-1.0, 0.0, 4.0]]), np.zeros(3)),
+    (np.array([[1.0], [1.0], [-1.0]]), np.zeros(1)),
+]
+
+
+@pytest.fixture
+def ax():
+    with mpl.rc_context({"backend": "agg"}):
+        fig, ax = plt.subplots()
+        yield ax
+        plt.close(fig)
+
+
+def test_use_style_sets_the_defaults():
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        use_style()
+        assert {name: mpl.rcParams[name] for name in STYLE} == STYLE
+    assert len(set(COLORS)) == 6
+
+
+def test_arrows_show_sign_and_size(ax):
+    draw_network(ax, THETA)
+    first, last = ax.collections[:2]
+    weights = THETA[0][0].ravel()
+    assert len(first.get_segments()) == 6
+    assert len(last.get_segments()) == 3
+    colors = np.array([to_hex(c).upper() for c in first.get_colors()])
+    assert set(colors[weights > 0]) == {BLUE}
+    assert set(colors[weights < 0]) == {ORANGE}
+    widths = first.get_linewidths()
+    np.testing.assert_allclose(widths / max(widths), np.abs(weights) / 4)
+
+
+def test_nodes_are_units_and_labels_stand_beside_them(ax):
+    draw_network(ax, THETA, labels=(["a", "b"], ["out"]))
+    assert [len(c.get_offsets()) for c in ax.collections[2:]] == [2, 3, 1]
+    assert [t.get_text() for t in ax.texts] == ["a", "b", "out"]
+    inputs, output = ax.collections[2].get_offsets(), ax.collections[4].get_offsets()
+    assert [t.get_position()[1] for t in ax.texts] == [*inputs[:, 1], *output[:, 1]]
+    assert inputs[0, 1] > inputs[1, 1], "the first input stands on top"
+
+
+def test_zero_weights_are_drawn_without_width(ax):
+    draw_network(ax, [(np.zeros((2, 2)), np.zeros(2))])
+    assert not np.any(ax.collections[0].get_linewidths())
+
+
+def test_wide_layers_are_refused(ax):
+    with pytest.raises(ValueError, match=r"17.*16 is the most"):
+        draw_network(ax, [(np.ones((2, 17)), np.zeros(17))])
