@@ -18,6 +18,7 @@ import operator
 import warnings
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -55,10 +56,20 @@ def init_mlp(key, sizes, *, init="lecun", dtype=None):
         raise ValueError(f"sizes = {sizes} needs an input and an output, such as (1, 10, 1)")
     if init not in INITS:
         raise ValueError(f"init = {init!r} is not known; use one of {', '.join(INITS)}")
-    keys = jax.random.split(key, len(sizes) - 1)
+    return _draw_layers(key, tuple(sizes), init, dtype)
+
+
+@partial(jax.jit, static_argnames=("sizes", "init", "dtype"))
+def _draw_layers(key, sizes, init, dtype):
+    pairs = list(pairwise(sizes))
+    ends = list(accumulate(k * j for k, j in pairs))
+    draws = jax.random.normal(key, (ends[-1],), dtype)  # one draw compiles faster than one a layer
     return [
-        Layer(INITS[init](k, j) ** 0.5 * jax.random.normal(key, (k, j), dtype), jnp.zeros(j, dtype))
-        for key, k, j in zip(keys, sizes, sizes[1:])
+        Layer(
+            W=INITS[init](k, j) ** 0.5 * draws[end - k * j : end].reshape(k, j),
+            b=jnp.zeros(j, dtype),
+        )
+        for (k, j), end in zip(pairs, ends)
     ]
 
 

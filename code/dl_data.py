@@ -20,5 +20,6 @@ def noisy_curve(key, n=400, sd=0.2):
     Source: QuantEcon, "Neural Network Regression with JAX", whose training and validation
         samples differ in the noise alone; so give each its own key.
     """
-    x = jnp.linspace(0, 5, n)[:, None]
-    return x, curve(x) + sd * jax.random.normal(key, x.shape)
+    x = jnp.linspace(0, 5, n)
+    y = curve(x) + sd * jax.random.normal(key, (n,))
+    return x[:, None], y[:, None]
