@@ -240,7 +240,7 @@ def test_cross_entropy_is_nan_for_wrong_labels_inside_jit(wrong):
     assert jnp.isnan(jax.jit(cross_entropy)(CLASSIFIER, X, labels))
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=7, deadline=None, derandomize=True)
 @given(
     n=st.integers(1, 5), k=st.integers(1, 4), hidden=st.lists(st.integers(1, 4), max_size=2),
     m=st.integers(1, 3), seed=st.integers(0, 99))
@@ -343,7 +343,7 @@ def rows_drawn(n, batch_size, epochs, key=KEY):
     return [batches[i : i + n // batch_size] for i in range(0, len(batches), n // batch_size)]
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 5, 12])
+@pytest.mark.parametrize("batch_size", [4, 5, 12])
 def test_epoch_visits_each_row_at_most_once(batch_size):
     epochs = rows_drawn(12, batch_size, 5)
     for batches in epochs:
@@ -418,6 +418,15 @@ def test_patience_returns_the_theta_of_best_step(options):
     assert len(fit.losses) == best + 20
     assert_close(fit.theta, train(THETA, x, y, steps=best, **options).theta)
     assert_close(fit.val_losses[best - 1], mse(fit.theta, X[8:], Y[8:]))
+
+
+def test_equal_validation_loss_is_no_improvement():
+    x = np.ones((4, 1), np.float32)
+    still = (0 * x, x)  # the same loss whatever theta
+    fit = train(
+        jnp.zeros((1, 1)), x, x, loss=linear_mse, lr=0.1, steps=9, validation=still, patience=3)
+    assert fit.best_step == 1
+    assert fit.losses.shape == (4,)
 
 
 def test_patience_with_validation_data_of_another_dtype():
@@ -557,7 +566,8 @@ def test_rates_under_vmap_equal_separate_runs():
 
 
 @pytest.mark.parametrize(
-    "options", [{"lr": schedule}, {"optimizer": ADAM, "batch_size": 4, "key": KEY}],
+    "options",
+    [{"lr": np.float32(0.1)}, {"optimizer": ADAM, "batch_size": 4, "key": KEY}],
     ids=["sgd", "adam"])
 def test_bfloat16_theta_keeps_its_dtype(options):
     theta = init_mlp(KEY, (2, 4, 1), dtype=jnp.bfloat16)
@@ -594,6 +604,9 @@ def test_train_is_not_compiled_again():
     assert first > 1, "the first call traces the loss to check it and to compile"
     run(X + 1, Y + 1, lr=0.2, l2=0.3, key=jax.random.key(1))
     assert len(traces) - first <= 1, "compiled anew; one trace is the check of the loss"
+    traces.clear()
+    run(X, Y, key=KEY, steps=200, progress=True)
+    assert len(traces) <= first, "each block of the bar compiled anew"
 
 
 # Errors
