@@ -21,8 +21,8 @@ test: .venv/installed
 	$(BIN)/python -m pytest tests/test_build.py
 	$(MAKE) book
 	$(BIN)/python -m pytest tests/test_pages.py
-	$(BIN)/python tests/seeds.py 1 --write --folder _build/nbmake
-	$(BIN)/python -m pytest --nbmake _build/nbmake
+	$(BIN)/python tests/seeds.py 1 --write --folder .nbmake
+	$(BIN)/python -m pytest --nbmake .nbmake
 
 seeds: .venv/installed
 	$(BIN)/python tests/seeds.py $(SEEDS)
@@ -39,7 +39,7 @@ lock:
 	    --no-header --quiet --upgrade --output-file requirements.txt
 
 clean:
-	rm -rf _build
+	rm -rf _build .nbmake
 
 # The environment: made once, and again when the lock or the list of modules changes.
 .venv/installed: requirements.txt pyproject.toml
