@@ -605,7 +605,7 @@ def test_train_is_not_compiled_again():
     run(X + 1, Y + 1, lr=0.2, l2=0.3, key=jax.random.key(1))
     assert len(traces) - first <= 1, "compiled anew; one trace is the check of the loss"
     traces.clear()
-    run(X, Y, key=KEY, steps=200, progress=True)
+    run(X, Y, key=KEY, steps=20, progress=True)
     assert len(traces) <= first, "each block of the bar compiled anew"
 
 
