@@ -2,8 +2,21 @@
 
 import jax
 import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.preprocessing import StandardScaler
 
-from dl_data import curve, noisy_curve
+from dl_data import (
+    countries,
+    curve,
+    mnist,
+    noisy_curve,
+    oil_and_shares,
+    seattle_weather,
+    small_digits,
+    standardise,
+)
 
 
 def test_curve():
@@ -28,3 +41,91 @@ def test_noisy_curve_depends_on_the_key_alone():
     assert (y == y_again).all()
     assert (x == x_other).all()
     assert (y != y_other).mean() > 0.99
+
+
+@pytest.mark.parametrize(("load", "shape", "first", "last"), [
+    (oil_and_shares, (7281, 20), "1990-01-03", "2019-01-02"),
+    (seattle_weather, (1460, 4), "2012-01-01", "2015-12-30"),
+])
+def test_series(load, shape, first, last):
+    x, y = load()
+    assert x.shape == shape
+    assert y.shape == (shape[0], 1)
+    assert (x.index == y.index).all()
+    assert x.index.is_monotonic_increasing
+    assert x.index.is_unique
+    assert [str(day.date()) for day in x.index[[0, -1]]] == [first, last]
+    assert np.isfinite(x.to_numpy()).all()
+    assert np.isfinite(y.to_numpy()).all()
+
+
+def test_oil_return_is_that_of_the_next_day():
+    x, y = oil_and_shares()
+    assert list(x)[:2] == ["AAPL", "AMD"]
+    assert list(y) == ["oil"]
+    # the air war over Iraq began in the night after 16 January 1991, and oil fell by a third
+    assert y["oil"].idxmin() == pd.Timestamp("1991-01-16")
+    assert 0.3 < 1 - np.exp(y["oil"].min() / 100) < 0.35
+
+
+def test_weather_of_tomorrow():
+    x, y = seattle_weather()
+    assert (y["tomorrow_max"].to_numpy()[:-1] == x["temp_max"].to_numpy()[1:]).all()
+    assert (x["temp_min"] <= x["temp_max"]).all()
+
+
+def test_countries():
+    x, y = countries()
+    assert x.shape == (1704, 3)
+    assert y.shape == (1704, 1)
+    assert (x.index == y.index).all()
+    assert x.index.nunique() == 142
+    assert sorted(x["year"].unique()) == list(range(1952, 2008, 5))
+    assert y["life"].between(20, 90).all()
+
+
+def test_mnist():
+    x, labels = mnist()
+    assert x.shape == (5000, 784)
+    assert x.dtype == np.float32
+    assert (x.min(), x.max()) == (0, 1)
+    assert labels.dtype == np.int32
+    assert (labels == np.repeat(np.arange(10), 500)).all()
+
+
+def test_small_digits():
+    x, labels = small_digits()
+    x_published, labels_published = load_digits(return_X_y=True)
+    assert (x * 16 == x_published).all()
+    assert (labels == labels_published).all()
+
+
+def test_standardise_agrees_with_scikit_learn():
+    key_a, key_b = jax.random.split(jax.random.key(0))
+    a, b = 5 + 3 * jax.random.normal(key_a, (50, 4)), jax.random.normal(key_b, (7, 4))
+    scaler = StandardScaler().fit(a)
+    ours_a, ours_b = standardise(a, b)
+    np.testing.assert_allclose(ours_a, scaler.transform(a), atol=1e-5)
+    np.testing.assert_allclose(ours_b, scaler.transform(b), atol=1e-5)
+
+
+def test_standardise_ignores_the_test_rows():
+    train, test = np.arange(12.0).reshape(6, 2), np.ones((3, 2))
+    alone, _ = standardise(train, test)
+    beside, _ = standardise(train, 1e6 * test)
+    assert (alone == beside).all()
+
+
+def test_standardise_takes_a_constant_column():
+    (a,) = standardise(np.ones((4, 1)))
+    assert (a == 0).all()
+
+
+@pytest.mark.parametrize(("arrays", "words"), [
+    ((np.ones(3),), r"\(3,\).*a\[:, None\]"),
+    ((np.ones((3, 2)), np.ones((3, 1))), r"\(3, 2\), \(3, 1\)"),
+    ((np.ones((0, 2)),), "no rows"),
+])
+def test_standardise_refuses(arrays, words):
+    with pytest.raises(ValueError, match=words):
+        standardise(*arrays)
