@@ -4,9 +4,10 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 
-from dl_plots import BLUE, COLORS, ORANGE, STYLE, draw_network, use_style
+from dl_plots import BLUE, COLORS, ORANGE, STYLE, draw_network, player, use_style
 
 THETA = [
     (np.array([[1.0, -2.0, 0.5], [-1.0, 0.0, 4.0]]), np.zeros(3)),
@@ -60,3 +61,31 @@ def test_zero_weights_are_drawn_without_width(ax):
 def test_wide_layers_are_refused(ax):
     with pytest.raises(ValueError, match=r"17.*16 is the most"):
         draw_network(ax, [(np.ones((2, 17)), np.zeros(17))])
+
+
+def test_player_has_a_named_frame_for_each_label_and_fetches_nothing():
+    fig, ax = plt.subplots()
+    (line,) = ax.plot([], [])
+    drawn = []
+
+    def draw(i):
+        drawn.append(i)
+        line.set_data([0, i], [0, i])
+
+    page = BeautifulSoup(player(fig, draw, ["start", "a < b"], "it \"rises\"").data, "html.parser")
+    images = page.find_all("img")
+    assert drawn == [0, 1]
+    assert not plt.fignum_exists(fig.number)
+    assert [img["alt"] for img in images] == ['it "rises" (start)', 'it "rises" (a < b)']
+    assert [img.has_attr("hidden") for img in images] == [True, False]
+    assert len({img["src"] for img in images}) == 2
+    assert all(img["src"].startswith("data:image/webp;base64,") for img in images)
+    assert "http" not in page.decode()
+    assert page.find("input")["max"] == "1"
+    assert page.find("output").text == "a < b"
+
+
+def test_player_needs_frames():
+    with pytest.raises(ValueError, match="one string a frame"):
+        player(plt.figure(), print, [], "nothing")
+    plt.close("all")
