@@ -7,8 +7,8 @@
 2. A large network, 784-1024-1024-10 on 512 rows, beside the machine's own limit: the rate of
    a compiled product of two 2048 x 2048 matrices.
 
-Repetitions alternate between the two sides; medians are compared. Ratios carry over to
-other machines better than seconds do.
+The two sides take turns, and the ratio is the median over the turns, as a machine's speed
+drifts. Ratios carry over to other machines better than seconds do.
 """
 
 import statistics
@@ -60,9 +60,9 @@ def seconds(function, *args):
     return time.perf_counter() - start
 
 
-def alternate(repetitions, *measure):
-    """Median of each measurement, taken in turn."""
-    rounds = [[m() for m in measure] for _ in range(repetitions)]
+def alternate(repetitions, ours, theirs):
+    """Median of each measurement and of their ratio, the two taken in turn."""
+    rounds = [(a := ours(), b := theirs(), a / b) for _ in range(repetitions)]
     return [statistics.median(column) for column in zip(*rounds)]
 
 
@@ -78,8 +78,8 @@ def flops_of_a_step(sizes, n):
     return 2 * first + 3 * sum(others)  # nobody asks for the gradient of the data
 
 
-def row(label, a, b, digits):
-    print(f"{label:45}{a:10.{digits}f}{b:10.{digits}f}{a / b:8.2f}")
+def row(label, a, b, ratio, digits):
+    print(f"{label:45}{a:10.{digits}f}{b:10.{digits}f}{ratio:8.2f}")
 
 
 def small():
@@ -87,10 +87,11 @@ def small():
     ours, theirs = run_ours(*problem), run_peer(*problem)  # warm up, and compare the results
     gap = max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (ours, theirs))))
     assert gap < 1e-3, f"the two programs differ by {gap}"
-    warm = alternate(15, partial(seconds, run_ours, *problem), partial(seconds, run_peer, *problem))
-    first = alternate(5, partial(cold, "ours"), partial(cold, "peer"))
+    warm = alternate(41, partial(seconds, run_ours, *problem), partial(seconds, run_peer, *problem))
+    first = alternate(11, partial(cold, "ours"), partial(cold, "peer"))
     print(f"{'1-10-10-10-1, 400 rows, 4000 steps':45}   dl_core      peer   ratio")
-    row("  warm, microseconds a step", *(w / STEPS * 1e6 for w in warm), 1)
+    ours, theirs, ratio = warm
+    row("  warm, microseconds a step", ours / STEPS * 1e6, theirs / STEPS * 1e6, ratio, 1)
     row("  cold, seconds to the first result", *first, 2)
 
 
@@ -104,11 +105,16 @@ def large(sizes=(784, 1024, 1024, 10), n=512, steps=30):
     def ours():
         return train(theta, x, y, lr=1e-4, steps=steps).losses
 
-    seconds(ours), seconds(product, a, a)  # warm up
-    step, matmul = alternate(15, lambda: seconds(ours) / steps, partial(seconds, product, a, a))
-    rate, limit = flops_of_a_step(sizes, n) / step / 1e9, 2 * 2048**3 / matmul / 1e9
+    def our_rate():
+        return flops_of_a_step(sizes, n) * steps / seconds(ours) / 1e9
+
+    def limit():
+        return 2 * 2048**3 / seconds(product, a, a) / 1e9
+
+    our_rate(), limit()  # warm up
+    rates = alternate(21, our_rate, limit)
     print(f"{'784-1024-1024-10, 512 rows':45}   dl_core    matmul   ratio")
-    row("  10^9 operations a second", rate, limit, 0)
+    row("  10^9 operations a second", *rates, 0)
 
 
 if __name__ == "__main__":
