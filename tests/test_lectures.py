@@ -64,7 +64,8 @@ def test_toc_lists_every_page():
 def test_one_title(page):
     (title,) = headings(page, 1)
     words = title.split()
-    small = {"a", "an", "and", "as", "at", "by", "for", "from", "in", "of", "on", "the", "to", "with"}
+    small = {"a", "an", "and", "as", "at", "by", "for", "from", "in", "of", "on", "the", "to",
+             "with"}
     assert all(word[0].isupper() or word in small for word in words)
     assert words[0][0].isupper()
 
