@@ -126,6 +126,9 @@ def player(fig, draw, labels, alt, fps=10):
     images = []
     for i, label in enumerate(labels):
         draw(i)
+        if i == 0:  # the axes stay where they are in the first frame
+            fig.canvas.draw()
+            fig.set_layout_engine("none")
         buffer = BytesIO()
         fig.savefig(buffer, format="webp", dpi=120, pil_kwargs={"quality": 50})
         hidden = "" if i == len(labels) - 1 else "hidden "
