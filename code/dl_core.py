@@ -198,8 +198,8 @@ class State(NamedTuple):
     best: Any  # `Best`, with patience
 
 
-def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, optimizer=None,
-          l2=0.0, validation=None, patience=None, eval_every=1, progress=False):
+def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, noise_key=None,
+          optimizer=None, l2=0.0, validation=None, patience=None, eval_every=1, progress=False):
     """Minimise `loss` by (stochastic) gradient descent, the whole loop compiled once.
 
     theta <- theta - lr * gradient of [loss(theta, x_B, y_B) + l2 * sum of squared weights]
@@ -216,6 +216,8 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
         batch_size: rows an update uses; each epoch shuffles, and leaves out n % batch_size
             rows. None: all rows, every time.
         key: random key, needed for mini-batches.
+        noise_key: random key for a loss with noise of its own, such as dropout: each update calls
+            loss(theta, x, y, key=...) with a fresh key, validation loss(theta, x, y) with none.
         optimizer: object with optax's `init` and `update`, which then sets the rate; None: SGD.
         l2: penalty on every leaf with two or more axes (weights, not biases).
         validation: pair (x, y) on which `loss`, without penalty, is recorded.
@@ -230,9 +232,10 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
     x, y = _data(x, y)
     steps, eval_every = _count("steps", steps), _count("eval_every", eval_every)
     _check_options(
-        len(x), steps, lr, batch_size, key, optimizer, l2, validation, patience, eval_every)
+        len(x), steps, lr, batch_size, key, noise_key, optimizer, l2, validation, patience,
+        eval_every)
     theta = jax.tree.map(partial(_array, "a leaf of theta"), theta)
-    _check_loss(loss, theta, x, y, l2)
+    _check_loss(loss, theta, x, y, l2, noise_key)
     x_val, y_val, best = None, None, None
     if validation is not None:
         x_val, y_val = _data(*validation, "validation ")
@@ -240,7 +243,7 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
     if patience is not None:
         best = Best(jnp.full_like(value, jnp.inf), jnp.asarray(0), theta)
 
-    data = x, y, x_val, y_val, key, None if callable(lr) else lr, l2
+    data = x, y, x_val, y_val, key, noise_key, None if callable(lr) else lr, l2
     state = State(
         theta,
         memory=None if optimizer is None else optimizer.init(theta),
@@ -265,10 +268,10 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, o
 def _run(state, start, data, *, length, loss, schedule, optimizer, batch_size, penalised, patience,
          eval_every):
     """The compiled part of `train`: `length` updates from number `start` on, as one scan."""
-    x, y, x_val, y_val, key, lr, l2 = data
+    x, y, x_val, y_val, key, noise_key, lr, l2 = data
 
-    def objective(theta, x, y):
-        value = loss(theta, x, y)
+    def objective(theta, x, y, i):
+        value = loss(theta, x, y, **_noise(noise_key, i))
         return value + l2 * sum(jnp.sum(w**2) for w in _weights(theta)) if penalised else value
 
     def draw(order, i):
@@ -282,7 +285,7 @@ def _run(state, start, data, *, length, loss, schedule, optimizer, batch_size, p
 
     def update(state, i):
         order, x_i, y_i = draw(state.order, i)
-        value, grads = jax.value_and_grad(objective)(state.theta, x_i, y_i)
+        value, grads = jax.value_and_grad(objective)(state.theta, x_i, y_i, i)
         if optimizer is None:
             theta, memory = sgd_update(state.theta, grads, schedule(i) if schedule else lr), None
         else:
@@ -312,6 +315,11 @@ def _run(state, start, data, *, length, loss, schedule, optimizer, batch_size, p
 
     return lax.scan(
         step if patience is None else step_unless_stopped, state, start + jnp.arange(length))
+
+
+def _noise(noise_key, i):
+    """The key of update i as an argument of the loss; no argument without `noise_key`."""
+    return {} if noise_key is None else {"key": jax.random.fold_in(noise_key, i)}
 
 
 def _cond(condition, step, state, i):
@@ -392,13 +400,16 @@ def _data(x, y, name=""):
     return x, y
 
 
-def _check_options(n, steps, lr, batch_size, key, optimizer, l2, validation, patience, eval_every):
+def _check_options(n, steps, lr, batch_size, key, noise_key, optimizer, l2, validation, patience,
+                   eval_every):
     if not callable(lr) and not _is_positive(lr):
         raise ValueError(f"lr = {lr} must be positive; 0.01 is a first try")
     if batch_size is not None and _count("batch_size", batch_size) > n:
         raise ValueError(f"batch_size = {batch_size} exceeds the {n} observations; None uses all")
     if batch_size is not None and not hasattr(key, "dtype"):
         raise ValueError(f"key = {key!r}: mini-batches are random, pass key=jax.random.key(seed)")
+    if noise_key is not None and not hasattr(noise_key, "dtype"):
+        raise ValueError(f"noise_key = {noise_key!r} must be a key, such as jax.random.key(seed)")
     if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise ValueError(f"optimizer = {optimizer!r} needs init and update, like optax.adam(0.001)")
     if _is_concrete(l2) and not l2 >= 0:
@@ -413,11 +424,8 @@ def _check_options(n, steps, lr, batch_size, key, optimizer, l2, validation, pat
         raise ValueError(f"patience = {patience} must be at least eval_every = {eval_every}")
 
 
-def _check_loss(loss, theta, x, y, l2):
-    """Trace the loss, so that bad shapes and labels fail before anything is compiled.
-
-    Returns: shape and dtype of its value.
-    """
+def _check_loss(loss, theta, x, y, l2, noise_key=None):
+    """Shape and dtype of the loss, traced so that bad input fails before anything is compiled."""
     types = [p.dtype for p in jax.tree.leaves(theta)]
     wrong = {str(dtype) for dtype in types if not jnp.issubdtype(dtype, jnp.floating)}
     if wrong or not types:
@@ -427,7 +435,7 @@ def _check_loss(loss, theta, x, y, l2):
         )
     if _is_positive(l2) and not _weights(theta):
         raise ValueError("l2 penalises arrays with two or more axes, and theta has none")
-    value = jax.eval_shape(lambda theta, x: loss(theta, x, y), theta, x)
+    value = jax.eval_shape(lambda theta, x: loss(theta, x, y, **_noise(noise_key, 0)), theta, x)
     if getattr(value, "shape", None) != ():
         raise ValueError(f"loss returns {value}, not one number; average over the observations")
     return value

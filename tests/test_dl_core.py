@@ -372,6 +372,40 @@ def test_same_key_same_bits():
     assert_equal(run(key=KEY), run(key=jax.random.PRNGKey(0)))  # the older kind of key
 
 
+# Training: a loss with noise of its own
+
+
+def noisy_mse(theta, x, y, key=None):
+    """mse with noise in the inputs where a key is given."""
+    return mse(theta, x if key is None else x + 0.3 * jax.random.normal(key, x.shape), y)
+
+
+def test_noise_key_is_fresh_at_each_update_and_absent_at_validation():
+    theta, losses, values = THETA, [], []
+    for i in range(4):
+        noisy = partial(noisy_mse, key=jax.random.fold_in(KEY, i))
+        value, grads = jax.value_and_grad(noisy)(theta, X, Y)
+        theta = sgd_update(theta, grads, 0.1)
+        losses.append(value)
+        values.append(mse(theta, X, Y))
+    for progress in (False, True):
+        fit = train(THETA, X, Y, loss=noisy_mse, lr=0.1, steps=4, noise_key=KEY,
+                    validation=(X, Y), progress=progress)
+        assert_close(fit.losses, jnp.array(losses))
+        assert_close(fit.val_losses, jnp.array(values))
+        assert_close(fit.theta, theta)
+
+
+def test_without_noise_key_the_loss_gets_none():
+    run = partial(train, THETA, X, Y, steps=4)
+    assert_equal(run(loss=noisy_mse), run())
+
+
+def test_noise_key_needs_a_loss_that_takes_it():
+    with pytest.raises(TypeError, match=r"mse.* 'key'"):
+        train(THETA, X, Y, steps=2, noise_key=KEY)
+
+
 # Training: validation, patience, progress
 
 
@@ -729,6 +763,7 @@ BAD_OPTIONS = {
     "batch 2.5": ({"batch_size": 2.5, "key": KEY}, "batch_size = 2.5 must be a whole number"),
     "no key": ({"batch_size": 4}, r"pass key=jax.random.key"),
     "key 0": ({"batch_size": 4, "key": 0}, r"key.*jax.random.key"),
+    "noise_key 0": ({"noise_key": 0}, r"noise_key = 0 must be a key.*jax.random.key"),
     "optimizer": ({"optimizer": 0.1}, r"0.1 needs init and update.*optax.adam\("),
     "optimizer uncalled": ({"optimizer": optax.adam}, r"adam.*needs init and update"),
     "l2": ({"l2": -0.1}, "l2 = -0.1 must not be negative"),

@@ -159,6 +159,27 @@ def test_citations_are_in_the_bibliography(page):
     assert all(re.search(rf"^@\w+\{{{re.escape(key)},", BIBLIOGRAPHY, re.M) for key in keys)
 
 
+TECHNIQUES = {  # on the slides: the lecture, and what its running cell must contain
+    "early stopping": ("overfitting", "patience="),
+    "SGD noise": ("randomization", "batch_size=batch_size"),
+    "DropConnect": ("randomization", "def dropconnect"),
+    "stochastic depth": ("randomization", "def stochastic_depth"),
+    "translation invariance": ("inductive_bias", r"np\.roll\("),
+    "localisation": ("inductive_bias", "permut"),
+    "parameter sharing": ("inductive_bias", "def rnn"),
+}
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_technique_is_indexed_and_runs_in_its_section(technique):
+    page, code = TECHNIQUES[technique]
+    sections = re.split(r"^## ", text(page), flags=re.M)
+    indexed = [s for s in sections if f"```{{index}} single: {technique}\n" in s]
+    assert indexed, "no index entry"
+    runs = [c for s in indexed for c in re.findall(r"^```\{code-cell\}.*?^```$", s, re.M | re.S)]
+    assert any(re.search(code, cell) for cell in runs), "no cell in that section runs it"
+
+
 def test_labels_are_unique():
     labels = [
         label for page in PAGES
