@@ -27,11 +27,19 @@ MATHJAX_FILES = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]
 logger = logging.getLogger(__name__)
 
 
-def imported_modules(source):
-    """The files in code/ that Python `source` imports, directly or through one another."""
-    found, queue = set(), [source]
+def syntax_nodes(source):
+    """The nodes of Python source; none if it does not parse, as a lecture may show on purpose."""
+    try:
+        return list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return []
+
+
+def imported_modules(sources):
+    """The files in code/ that Python `sources` import, directly or through one another."""
+    found, queue = set(), list(sources)
     while queue:
-        for node in ast.walk(ast.parse(queue.pop())):
+        for node in syntax_nodes(queue.pop()):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
             for path in {CODE / f"{name}.py" for name in names} - found:
@@ -65,7 +73,7 @@ def key_outputs_by_code(app, docname, source):
     """
     if "\nkernelspec:\n" not in source[0]:
         return
-    files = [*imported_modules("\n".join(cell for _, cell in code_cells(source[0]))), LOCK]
+    files = [*imported_modules(cell for _, cell in code_cells(source[0])), LOCK]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())
