@@ -49,9 +49,10 @@ def init_mlp(key, sizes, *, init="lecun", dtype=None):
         init: variance of the weights, "lecun" 1/k (tanh), "he" 2/k (ReLU), "glorot" 2/(k+j);
         dtype: of the arrays, JAX's default float if None.
     Returns: list of `Layer`, W (k, j) and b (j,).
-    Raises: ValueError if sizes or init are not as above.
+    Raises: ValueError if key, sizes or init are not as above.
     """
-    sizes = [_count("each of sizes", s) for s in sizes]
+    _check_key("key", key)
+    sizes = [_count("each of sizes", s) for s in (sizes if hasattr(sizes, "__iter__") else [sizes])]
     if len(sizes) < 2:
         raise ValueError(f"sizes = {sizes} needs an input and an output, such as (1, 10, 1)")
     if init not in INITS:
@@ -250,9 +251,12 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, n
         order=None if batch_size is None else jnp.arange(len(x)),
         best=best,
     )
-    length = -(-steps // 100) if progress else steps
-    out = []
-    for start in _bar(range(0, steps, length), progress):
+    length, out = -(-steps // 100) if progress else steps, []
+    starts = range(0, steps, length)
+    if progress:
+        from tqdm import tqdm  # the one thing here that is neither JAX nor the standard library
+        starts = tqdm(starts, desc="training", unit="block")
+    for start in starts:
         state, recorded = _run(
             state, start, data, length=min(length, steps - start), loss=loss,
             schedule=lr if callable(lr) else None, optimizer=optimizer, batch_size=batch_size,
@@ -359,8 +363,12 @@ def _is_finite(a):
     return abs(jax.device_get(a)) < float("inf")
 
 
-def _is_positive(a):
-    return not _is_concrete(a) or a > 0
+def _is_positive(a, or_zero=False):
+    """Whether a is one finite number above zero, as far as its value can be looked at."""
+    try:
+        return not _is_concrete(a) or bool((a >= 0 if or_zero else a > 0) and a < float("inf"))
+    except (TypeError, ValueError):  # not a number, or many
+        return False
 
 
 def _weights(theta):
@@ -400,20 +408,27 @@ def _data(x, y, name=""):
     return x, y
 
 
+def _check_key(name, key):
+    dtype = getattr(key, "dtype", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if dtype is None or key.ndim != (0 if typed else 1) or not (typed or dtype == jnp.uint32):
+        raise ValueError(f"{name} = {key!r} must be one random key: pass jax.random.key(seed)")
+
+
 def _check_options(n, steps, lr, batch_size, key, noise_key, optimizer, l2, validation, patience,
                    eval_every):
     if not callable(lr) and not _is_positive(lr):
-        raise ValueError(f"lr = {lr} must be positive; 0.01 is a first try")
+        raise ValueError(f"lr = {lr!r} must be positive, one number; 0.01 is a first try")
     if batch_size is not None and _count("batch_size", batch_size) > n:
         raise ValueError(f"batch_size = {batch_size} exceeds the {n} observations; None uses all")
-    if batch_size is not None and not hasattr(key, "dtype"):
-        raise ValueError(f"key = {key!r}: mini-batches are random, pass key=jax.random.key(seed)")
-    if noise_key is not None and not hasattr(noise_key, "dtype"):
-        raise ValueError(f"noise_key = {noise_key!r} must be a key, such as jax.random.key(seed)")
+    if batch_size is not None:
+        _check_key("key", key)
+    if noise_key is not None:
+        _check_key("noise_key", noise_key)
     if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise ValueError(f"optimizer = {optimizer!r} needs init and update, like optax.adam(0.001)")
-    if _is_concrete(l2) and not l2 >= 0:
-        raise ValueError(f"l2 = {l2} must not be negative; 0.0 switches the penalty off")
+    if not _is_positive(l2, or_zero=True):
+        raise ValueError(f"l2 = {l2!r} must be a number, not negative; 0.0 switches it off")
     if not (validation is None or (isinstance(validation, tuple | list) and len(validation) == 2)):
         raise ValueError("validation must be a pair of arrays, (x_val, y_val)")
     if validation is not None and eval_every > steps:
@@ -426,6 +441,8 @@ def _check_options(n, steps, lr, batch_size, key, noise_key, optimizer, l2, vali
 
 def _check_loss(loss, theta, x, y, l2, noise_key=None):
     """Shape and dtype of the loss, traced so that bad input fails before anything is compiled."""
+    if not callable(loss):
+        raise ValueError(f"loss = {loss!r} must be a function of (theta, x, y), such as mse")
     types = [p.dtype for p in jax.tree.leaves(theta)]
     wrong = {str(dtype) for dtype in types if not jnp.issubdtype(dtype, jnp.floating)}
     if wrong or not types:
@@ -436,14 +453,6 @@ def _check_loss(loss, theta, x, y, l2, noise_key=None):
     if _is_positive(l2) and not _weights(theta):
         raise ValueError("l2 penalises arrays with two or more axes, and theta has none")
     value = jax.eval_shape(lambda theta, x: loss(theta, x, y, **_noise(noise_key, 0)), theta, x)
-    if getattr(value, "shape", None) != ():
+    if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
         raise ValueError(f"loss returns {value}, not one number; average over the observations")
     return value
-
-
-def _bar(starts, progress):
-    if not progress:
-        return starts
-    from tqdm import tqdm  # the one thing here that is neither JAX nor the standard library
-
-    return tqdm(starts, desc="training", unit="block")

