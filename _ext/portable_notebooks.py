@@ -13,6 +13,7 @@ import tomllib
 import zlib
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from pprint import pformat
 
 import jupytext
 import nbformat
@@ -103,6 +104,11 @@ def site(config):
 # The page as Markdown
 
 
+def tex(element):
+    """The formula inside \\(...\\) or \\[...\\]."""
+    return element.get_text().strip()[2:-2].strip()
+
+
 class Markdown(MarkdownConverter):
     """HTML of a page to Markdown that Jupyter and Colab show."""
 
@@ -116,23 +122,25 @@ class Markdown(MarkdownConverter):
     def convert_span(self, el, text, parent_tags):
         if "math" not in el.get("class", []):
             return text
-        formula = el.get_text().strip()[2:-2].strip()
+        formula = tex(el)
         if "td" in parent_tags or "th" in parent_tags:
             formula = formula.replace("|", r"\vert ")
-        return f"${formula}$"
+        return f"${' '.join(formula.split())}$"
 
     def convert_div(self, el, text, parent_tags):
         classes = el.get("class", [])
         if "math" in classes:
             number = el.select_one(".eqno")
-            tag = rf" \tag{{{number.get_text().strip('()#')}}}" if number else ""
-            if number:
-                number.decompose()
-            formula = el.get_text().strip()[2:-2].strip()
-            return f"\n\n$$\n{formula}{tag}\n$$\n\n"
+            tag = rf" \tag{{{number.extract().get_text().strip('()#')}}}" if number else ""
+            lines = ["$$", tex(el) + tag, "$$"]
+            if el.find_parent(class_="admonition"):  # a quotation would put > into the formula
+                lines = ["$$" + " ".join(lines[1].split()) + "$$"]
+            return "\n\n" + "\n".join(lines) + "\n\n"
         if "admonition" in classes:
             lines = text.strip().splitlines()
             return "\n\n" + "\n".join(f"> {line}".rstrip() for line in lines) + "\n\n"
+        if "sd-card-title" in classes:
+            return f"\n\n**{text.strip()}**\n\n"
         return f"\n\n{text.strip()}\n\n"
 
     convert_section = convert_aside = convert_div
@@ -142,11 +150,19 @@ class Markdown(MarkdownConverter):
             return f"\n\n**{' '.join(text.split())}**\n\n"
         return super().convert_p(el, text, parent_tags)
 
+    def convert_summary(self, el, text, parent_tags):
+        return ""
+
     def convert_details(self, el, text, parent_tags):
-        title = self.process_tag(el.select_one(".sd-summary-text"), parent_tags=set())
-        body = text.replace(title, "", 1).strip()
-        return (f"\n\n<details><summary>{' '.join(title.split())}</summary>\n\n{body}\n\n"
-                "</details>\n\n")
+        title = el.select_one(".sd-summary-text")  # stays HTML: no Markdown inside a summary
+        for formula in title.select("span.math"):
+            formula.replace_with(f"${tex(formula)}$")
+        for element in title.select("span, p"):
+            element.unwrap()
+        for element in title.select("[class]"):
+            del element["class"]
+        return (f"\n\n<details><summary>{' '.join(title.decode_contents().split())}</summary>\n\n"
+                f"{text.strip()}\n\n</details>\n\n")
 
     def convert_a(self, el, text, parent_tags):
         href = el.get("href", "")
@@ -193,10 +209,23 @@ def article(path):
     return body
 
 
-def citations(body):
-    """The works that a page cites, in alphabetical order, as a section; nothing if none."""
-    works = {a["title"] for a in body.select('a[href^="references.html#"][title]')}
-    return ["\n".join(["## References", "", *(f"- {w}" for w in sorted(works))])] if works else []
+def citations(body, order):
+    """The works that a page cites, as a section; nothing if it cites none.
+
+    Args: body: article of the page; order: identifiers of all works, as the bibliography has them.
+    """
+    links = body.select('a[href^="references.html#"][title]')
+    works = {a["href"].split("#")[1]: a["title"] for a in links}
+    lines = [f"- {works[work]}" for work in order if work in works]
+    return ["\n".join(["## References", "", *lines])] if lines else []
+
+
+def bibliography(path):
+    """The identifiers of the works in the built bibliography, in its order; none without one."""
+    if not path.exists():
+        return []
+    page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    return [entry["id"] for entry in page.select("article [id]")]
 
 
 # The code
@@ -217,6 +246,8 @@ def data_packages(cells):
     """Names of the distributions whose files the functions read that are taken from dl_data."""
     taken = {a.name for cell in cells for n in syntax_nodes(cell)
              if isinstance(n, ast.ImportFrom) and n.module == "dl_data" for a in n.names}
+    if not taken:
+        return set()
     functions = [n for n in syntax_nodes((CODE / "dl_data.py").read_text(encoding="utf-8"))
                  if isinstance(n, ast.FunctionDef) and n.name in taken]
     calls = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Call)]
@@ -247,8 +278,8 @@ def setup_cell(lecture):
     modules = [text for name, text in files.items() if name.endswith(".py")]
     libraries = third_party(sources + modules)
     return SETUP.format(
-        libraries=pins(libraries),
-        data=pins(data_packages(sources) - libraries),
+        libraries=pformat(pins(libraries), width=90),
+        data=pformat(pins(data_packages(sources) - libraries)),
         on_purpose=[zlib.crc32(cell.source.strip().encode())
                     for cell in lecture if has_tag(cell, "raises-exception")],
         files="".join(FILE.format(name=name, source=text) for name, text in files.items()),
@@ -259,11 +290,11 @@ def setup_cell(lecture):
 # The notebook
 
 
-def portable(name, source, body, address):
+def portable(name, source, body, order, address):
     """The notebook of a lecture.
 
     Args: name: of the lecture; source: path of its MyST file; body: article of its page;
-        address: of the published book, or None.
+        order: of the works in the bibliography; address: of the published book, or None.
     Raises: SphinxError if page and source differ in their code cells.
     """
     lecture = [c for c in jupytext.read(source).cells if c.cell_type == "code"]
@@ -289,7 +320,7 @@ def portable(name, source, body, address):
             if part.startswith("#"):
                 flush()
             text.append(part)
-    text.extend(citations(body))
+    text.extend(citations(body, order))
     flush()
 
     where = f"[{name}]({address}lectures/{name}.html)" if address else f"*{name}*"
@@ -321,9 +352,10 @@ def write_notebooks(app, exception):
         return
     folder = Path(app.outdir) / "notebooks"
     folder.mkdir(exist_ok=True)
+    order = bibliography(Path(app.outdir) / "lectures" / "references.html")
     for docname, source in lectures(app.env).items():
         body = article(Path(app.outdir) / f"{docname}.html")
-        notebook = portable(source.stem, source, body, site(app.config))
+        notebook = portable(source.stem, source, body, order, site(app.config))
         nbformat.validate(notebook)
         nbformat.write(notebook, folder / f"{source.stem}.ipynb")
 
