@@ -1,6 +1,7 @@
 # make book   build the pages, executing every lecture whose code has changed
 # make test   everything that continuous integration checks, fast tests first
 # make seeds  run every lecture with other seeds: make seeds SEEDS="0 1 2"
+# make colab  run the portable notebooks of the built book in a replica of Colab
 # make lab    open the lectures as notebooks in JupyterLab
 # make bench  speed of dl_core beside its peers, as ratios
 # make lock   compile pyproject.toml to requirements.txt
@@ -10,19 +11,42 @@ PYTHON ?= python3
 SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
-.PHONY: book test seeds lab bench lock clean
+# A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
+PYTHON313 = $(firstword $(foreach python, \
+    python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13), \
+    $(shell $(python) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+
+.PHONY: book test portable nbmake colab seeds lab bench lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py
+	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py \
+	    --ignore=tests/test_notebooks.py
 	$(BIN)/python -m pytest tests/test_build.py
 	$(MAKE) book
-	$(BIN)/python -m pytest tests/test_pages.py
-	$(BIN)/python tests/seeds.py 1 --write --folder .nbmake
+	$(BIN)/python -m pytest tests/test_pages.py tests/test_notebooks.py
+	$(MAKE) portable
+
+# The portable notebooks with another seed: once, in the environment that differs most from the
+# one that built the book.
+portable:
+ifeq ($(PYTHON313),)
+	@echo "NO PYTHON 3.13 FOUND: no replica of Colab, the notebooks run in .venv"
+	$(MAKE) nbmake
+else
+	$(MAKE) colab
+endif
+
+nbmake: .venv/installed
+	rm -rf .nbmake
+	$(BIN)/python tests/seeds.py 1 --portable --folder .nbmake --write
 	$(BIN)/python -m pytest --nbmake .nbmake
+
+colab: .venv/installed .venv-colab/installed
+	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python
 
 seeds: .venv/installed
 	$(BIN)/python tests/seeds.py $(SEEDS)
@@ -40,6 +64,12 @@ lock:
 
 clean:
 	rm -rf _build .nbmake
+
+.venv-colab/installed: tests/colab.txt
+	@test -n "$(PYTHON313)" || { echo "make colab needs python3.13"; exit 1; }
+	$(PYTHON313) -m venv --clear .venv-colab
+	.venv-colab/bin/python -m pip install --quiet --requirement tests/colab.txt
+	touch $@
 
 # The environment: made once, and again when the lock or the list of modules changes.
 .venv/installed: requirements.txt pyproject.toml

@@ -205,7 +205,9 @@ def article(path):
     for element in body.select("a.headerlink, svg, script, style, .sd-summary-state-marker"):
         element.decompose()
     for number in body.select("span.caption-number"):
-        number.replace_with(f"{number.get_text().strip().rstrip('.')}. ")
+        number.name = "strong" if number.find_parent("figcaption") else "span"
+        number.string = f"{number.get_text().strip().rstrip('.')}."
+        number.insert_after(" ")
     return body
 
 
