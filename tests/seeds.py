@@ -4,6 +4,7 @@
     python tests/seeds.py 0 1 --lectures neurons
     python tests/seeds.py 1 --portable              the notebooks that the build wrote
     python tests/seeds.py 1 --portable --python .venv-colab/bin/python --jobs 2
+    python tests/seeds.py 0 --lower                 lower each jitted function for cuda and tpu too
     python tests/seeds.py 1 --portable --folder .nbmake --write     write them, run nothing
 
 Each notebook runs in a folder of its own that holds nothing else.
@@ -31,6 +32,34 @@ from papermill.parameterize import parameterize_notebook
 ROOT = Path(__file__).resolve().parent.parent
 LECTURES = ROOT / "lectures"
 PORTABLE = ROOT / "_build" / "html" / "notebooks"
+
+LOWER = """\
+import jax
+
+class LoweredElsewhere:
+    'A jitted function that at its first call is lowered for other machines as well.'
+    jit = jax.jit
+    count = 0
+
+    def __init__(self, function, **options):
+        self.jitted = LoweredElsewhere.jit(function, **options)
+        self.fresh = True
+
+    def __call__(self, *args, **kwargs):
+        leaves = jax.tree.leaves((args, kwargs))
+        if self.fresh and not any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            self.fresh = False
+            traced = self.jitted.trace(*args, **kwargs)
+            traced.lower(lowering_platforms=("cuda", "tpu"))
+            LoweredElsewhere.count += 1
+        return self.jitted(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.jitted, name)
+
+jax.jit = lambda function=None, **options: (
+    LoweredElsewhere(function, **options) if function else
+    lambda function: LoweredElsewhere(function, **options))"""
 
 USED = """\
 import resource, sys
@@ -62,7 +91,8 @@ def write(name, seed, folder, portable):
 def kernel(python, folder):
     """A kernel manager for the given Python interpreter, described by a file in folder."""
     spec = {"argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Python 3", "language": "python"}
+            "display_name": "Python 3", "language": "python",
+            "env": {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}}
     (Path(folder) / "kernels" / "chosen").mkdir(parents=True)
     (Path(folder) / "kernels" / "chosen" / "kernel.json").write_text(json.dumps(spec))
     specs = KernelSpecManager(
@@ -70,13 +100,17 @@ def kernel(python, folder):
     return AsyncKernelManager(kernel_name="chosen", kernel_spec_manager=specs)
 
 
-def run(path, python):
+def run(path, python, lower=False):
     """Execute the notebook at `path`, and say what it used; if it fails, the cell and the error.
 
     Returns: (whether all cells ran, text).
     """
     notebook = load_notebook_node(str(path))
     notebook.cells.append(new_code_cell(USED))
+    if lower:
+        notebook.cells.insert(0, new_code_cell(LOWER))
+        notebook.cells[-1].source += (
+            "\nprint(f', {LoweredElsewhere.count} functions lowered for cuda and tpu', end='')")
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook, km=kernel(python, folder), resources={"metadata": {"path": str(path.parent)}})
@@ -95,6 +129,7 @@ def main():
     parser.add_argument("--lectures", nargs="+", default=runnable())
     parser.add_argument("--portable", action="store_true", help="the notebooks of the built book")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the kernels")
+    parser.add_argument("--lower", action="store_true", help="for cuda and tpu, too")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
     parser.add_argument("--folder", default="_build/seeds")
     parser.add_argument("--write", action="store_true", help="write the notebooks, run nothing")
@@ -105,7 +140,7 @@ def main():
         if args.write:
             return True
         start = time.perf_counter()
-        holds, text = run(path, str(Path(args.python).absolute()))
+        holds, text = run(path, str(Path(args.python).absolute()), args.lower)
         verdict = "all claims hold" if holds else "FAILED"
         print(f"{name}, seed {seed}: {verdict} ({time.perf_counter() - start:.0f} s, {text})",
               flush=True)
