@@ -2,6 +2,7 @@
 # make test   everything that continuous integration checks, fast tests first
 # make seeds  run every lecture with other seeds: make seeds SEEDS="0 1 2"
 # make colab  run the portable notebooks of the built book in a replica of Colab
+# make versions  unit tests and lectures on every supported Python, and on old and new JAX
 # make lab    open the lectures as notebooks in JupyterLab
 # make bench  speed of dl_core beside its peers, as ratios
 # make lock   compile pyproject.toml to requirements.txt
@@ -12,11 +13,9 @@ SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
-PYTHON313 = $(firstword $(foreach python, \
-    python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13), \
-    $(shell $(python) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)
 
-.PHONY: book test portable nbmake colab seeds lab bench lock clean
+.PHONY: book test portable nbmake colab versions seeds lab bench lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -47,6 +46,9 @@ nbmake: .venv/installed
 
 colab: .venv/installed .venv-colab/installed
 	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python
+
+versions:
+	$(PYTHON) tests/versions.py
 
 seeds: .venv/installed
 	$(BIN)/python tests/seeds.py $(SEEDS)
