@@ -62,11 +62,13 @@ jax.jit = lambda function=None, **options: (
     lambda function: LoweredElsewhere(function, **options))"""
 
 USED = """\
-import resource, sys
+import sys
 import jax
-unit = 2**30 if sys.platform == "darwin" else 2**20
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-print(f"{peak:.1f} GiB, JAX {jax.__version__} on {jax.devices()[0].device_kind}", end="")"""
+print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}", end="")
+if sys.platform != "win32":
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f", {peak / 2 ** (30 if sys.platform == 'darwin' else 20):.1f} GiB", end="")"""
 
 
 def runnable():

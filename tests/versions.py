@@ -49,7 +49,8 @@ def check(case, lectures):
             subprocess.run([*install, *wanted], cwd=ROOT, check=True)
     units = [python, "-m", "pytest", "tests/test_dl_core.py", "tests/test_dl_data.py"]
     runs = [python, "tests/seeds.py", "0", "--folder", f"_build/versions/{case}", *lectures]
-    return all([subprocess.run(command, cwd=ROOT).returncode == 0 for command in (units, runs)])
+    statuses = [subprocess.run(command, cwd=ROOT).returncode for command in (units, runs)]
+    return not any(statuses)
 
 
 def main():
