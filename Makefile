@@ -39,13 +39,16 @@ else
 	$(MAKE) colab
 endif
 
-nbmake: .venv/installed
+nbmake: .venv/installed | _build/html/notebooks
 	rm -rf .nbmake
 	$(BIN)/python tests/seeds.py 1 --portable --folder .nbmake --write
 	$(BIN)/python -m pytest --nbmake .nbmake
 
-colab: .venv/installed .venv-colab/installed
+colab: .venv/installed .venv-colab/installed | _build/html/notebooks
 	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python
+
+_build/html/notebooks:
+	$(MAKE) book
 
 versions:
 	$(PYTHON) tests/versions.py
