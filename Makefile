@@ -45,7 +45,7 @@ nbmake: .venv/installed | _build/html/notebooks
 	$(BIN)/python -m pytest --nbmake .nbmake
 
 colab: .venv/installed .venv-colab/installed | _build/html/notebooks
-	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python
+	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python --jobs 2
 
 _build/html/notebooks:
 	$(MAKE) book
