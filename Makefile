@@ -1,6 +1,8 @@
 # make book   build the pages, executing every lecture whose code has changed
 # make test   everything that continuous integration checks, fast tests first
 # make seeds  run every lecture with other seeds: make seeds SEEDS="0 1 2"
+# make colab  run the portable notebooks of the built book in a replica of Colab
+# make versions  unit tests and lectures on every supported Python, and on old and new JAX
 # make lab    open the lectures as notebooks in JupyterLab
 # make bench  speed of dl_core beside its peers, as ratios
 # make lock   compile pyproject.toml to requirements.txt
@@ -10,19 +12,46 @@ PYTHON ?= python3
 SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
-.PHONY: book test seeds lab bench lock clean
+# A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
+PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)
+
+.PHONY: book test portable nbmake colab versions seeds lab bench lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py
+	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py \
+	    --ignore=tests/test_notebooks.py
 	$(BIN)/python -m pytest tests/test_build.py
 	$(MAKE) book
-	$(BIN)/python -m pytest tests/test_pages.py
-	$(BIN)/python tests/seeds.py 1 --write --folder .nbmake
+	$(BIN)/python -m pytest tests/test_pages.py tests/test_notebooks.py
+	$(MAKE) portable
+
+# The portable notebooks with another seed: once, in the environment that differs most from the
+# one that built the book.
+portable:
+ifeq ($(PYTHON313),)
+	@echo "NO PYTHON 3.13 FOUND: no replica of Colab, the notebooks run in .venv"
+	$(MAKE) nbmake
+else
+	$(MAKE) colab
+endif
+
+nbmake: .venv/installed | _build/html/notebooks
+	rm -rf .nbmake
+	$(BIN)/python tests/seeds.py 1 --portable --folder .nbmake --write
 	$(BIN)/python -m pytest --nbmake .nbmake
+
+colab: .venv/installed .venv-colab/installed | _build/html/notebooks
+	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python --jobs 2
+
+_build/html/notebooks:
+	$(MAKE) book
+
+versions:
+	$(PYTHON) tests/versions.py
 
 seeds: .venv/installed
 	$(BIN)/python tests/seeds.py $(SEEDS)
@@ -40,6 +69,12 @@ lock:
 
 clean:
 	rm -rf _build .nbmake
+
+.venv-colab/installed: tests/colab.txt
+	@test -n "$(PYTHON313)" || { echo "make colab needs python3.13"; exit 1; }
+	$(PYTHON313) -m venv --clear .venv-colab
+	.venv-colab/bin/python -m pip install --quiet --requirement tests/colab.txt
+	touch $@
 
 # The environment: made once, and again when the lock or the list of modules changes.
 .venv/installed: requirements.txt pyproject.toml

@@ -1,6 +1,6 @@
 """Sphinx extension: what this book adds to MyST-NB's execution of its lectures.
 
-1. A lecture is executed again when a shared module that it imports, or the lock file,
+1. A lecture is executed again when a file in code/ that it imports or names, or the lock file,
    has changed: both enter the key under which its outputs are cached.
 2. A lecture whose code raises is named with the line of its cell and the error.
 3. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
@@ -35,17 +35,22 @@ def syntax_nodes(source):
         return []
 
 
-def imported_modules(sources):
-    """The files in code/ that Python `sources` import, directly or through one another."""
+def shared_files(sources):
+    """The files in code/ that Python `sources` name or import, directly or through one another."""
+    here = {path.name: path for path in CODE.iterdir() if path.is_file()}
     found, queue = set(), list(sources)
     while queue:
+        names = set()
         for node in syntax_nodes(queue.pop()):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for path in {CODE / f"{name}.py" for name in names} - found:
-                if path.exists():
-                    found.add(path)
-                    queue.append(path.read_text(encoding="utf-8"))
+            if isinstance(node, ast.Import):
+                names |= {f"{alias.name}.py" for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add(f"{node.module}.py")
+            elif isinstance(node, ast.Constant):
+                names.add(node.value)
+        new = {here[name] for name in names & here.keys()} - found
+        queue += [path.read_text(encoding="utf-8") for path in new if path.suffix == ".py"]
+        found |= new
     return sorted(found)
 
 
@@ -73,7 +78,7 @@ def key_outputs_by_code(app, docname, source):
     """
     if "\nkernelspec:\n" not in source[0]:
         return
-    files = [*imported_modules(cell for _, cell in code_cells(source[0])), LOCK]
+    files = [*shared_files(cell for _, cell in code_cells(source[0])), LOCK]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())

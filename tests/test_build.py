@@ -57,14 +57,16 @@ def build(book):
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
-    for name in ("_config.yml", "references.bib", "requirements.txt", "_ext", "_static"):
+    for name in ("_config.yml", "pyproject.toml", "references.bib", "requirements.txt", "_ext",
+                 "_static"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, book / name)
     (book / "code").mkdir()
     (book / "lectures").mkdir()
     (book / "code" / "shared.py").write_text("answer = 42\n")
+    (book / "code" / "record.json").write_text("{}\n")
     (book / "_toc.yml").write_text(TOC)
-    write(book, "one", "import math", "print(math.pi)")
+    write(book, "one", "import math", "print(math.pi, 'record.json')")
     write(book, "two", "from shared import answer", "assert answer == 42")
     return book
 
@@ -81,6 +83,10 @@ def test_life_of_a_book(book):
     (book / "code" / "shared.py").write_text("answer = 42  # as before\n")
     status, out, executed = build(book)
     assert (status, executed) == (0, ["two"]), "only the lecture that imports the module"
+
+    (book / "code" / "record.json").write_text("[]\n")
+    status, out, executed = build(book)
+    assert (status, executed) == (0, ["one"]), "only the lecture that names the file"
 
     write(book, "two", "from shared import answer", "assert answer == 43, 'not forty-three'")
     for _ in range(2):  # the second time nothing has changed, and it must fail again

@@ -159,6 +159,15 @@ def test_citations_are_in_the_bibliography(page):
     assert all(re.search(rf"^@\w+\{{{re.escape(key)},", BIBLIOGRAPHY, re.M) for key in keys)
 
 
+@pytest.mark.parametrize("page", [p for p in EXECUTED if p != "scaling"])
+def test_no_device_is_chosen_by_hand(page):
+    """Arrays go where JAX puts them; `scaling` is the lecture on placing them."""
+    for cell in cells(page):
+        if "raises-exception" not in cell.metadata.get("tags", []):
+            assert not re.search(
+                r"device_put|default_device|jax_platforms|JAX_PLATFORM|devices\([\"']", cell.source)
+
+
 TECHNIQUES = {  # on the slides: the lecture, and what its running cell must contain
     "early stopping": ("overfitting", "patience="),
     "SGD noise": ("randomization", "batch_size=batch_size"),

@@ -1,0 +1,234 @@
+"""The portable notebooks are whole, and equal to the lectures. Run after `make book`."""
+
+import re
+import subprocess
+import zlib
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+
+import jupytext
+import nbformat
+import portable_notebooks
+import pytest
+from bs4 import BeautifulSoup
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+LECTURES = sorted(
+    p.stem for p in (ROOT / "lectures").glob("*.md") if "{code-cell}" in p.read_text("utf-8"))
+LOCK = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+COLAB = re.findall(r"^[\w-]+", (ROOT / "tests" / "colab.txt").read_text("utf-8"), re.M)
+
+
+@cache
+def notebook(name):
+    return nbformat.read(HTML / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+@cache
+def words(name):
+    """The Markdown of a notebook, one text."""
+    return "\n\n".join(c.source for c in notebook(name).cells if c.cell_type == "markdown")
+
+
+@cache
+def code(name):
+    """The code cells of a notebook after the setup cell, and those of its lecture."""
+    lecture = [c for c in jupytext.read(ROOT / "lectures" / f"{name}.md").cells
+               if c.cell_type == "code"]
+    return [c for c in notebook(name).cells if c.cell_type == "code"][1:], lecture
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def setup(name):
+    return notebook(name).cells[1].source
+
+
+def run_setup(name, monkeypatch, folder, installed=True):
+    """Execute the setup cell in a folder; the pip commands that it would have run."""
+    commands = []
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
+    if not installed:
+        def nothing(package):
+            raise metadata.PackageNotFoundError(package)
+        monkeypatch.setattr(metadata, "version", nothing)
+    events = SimpleNamespace(register=lambda event, function: None)
+    source = "\n".join(line for line in setup(name).splitlines() if not line.startswith("%"))
+    exec(source, {"get_ipython": lambda: SimpleNamespace(events=events)})
+    return commands
+
+
+def test_one_notebook_a_lecture():
+    assert sorted(p.stem for p in (HTML / "notebooks").glob("*.ipynb")) == LECTURES
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_valid_and_without_outputs(name):
+    nbformat.validate(notebook(name))
+    assert notebook(name).metadata.accelerator == "GPU"
+    assert all(not c.outputs and c.execution_count is None
+               for c in notebook(name).cells if c.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_code_is_the_lectures(name):
+    cells, lecture = code(name)
+    shown = [c for c in lecture if "remove-cell" not in tags(c)]
+    assert [(c.source, tags(c)) for c in cells] == [(c.source, tags(c)) for c in shown]
+    hidden = [c.source for c in lecture if "remove-cell" in tags(c)]
+    assert setup(name).endswith("\n".join(hidden))
+    (seed,) = [c for c in cells if "parameters" in tags(c)]
+    assert re.fullmatch(r"seed = \d+", seed.source)
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_no_raw_markup(name):
+    """Markdown, formulas and folded parts, and nothing that only Sphinx or a browser reads."""
+    text = re.sub(r"`[^`\n]+`|<code>.*?</code>", "", words(name))
+    for mark in ("```", ":::", "{ref}", "{doc}", "{cite", "{numref}", "{eq}", "{prf:", "{glue",
+                 ":label:", ")=\n", "\\(", "\\)", "¶", "data:image", "](#"):
+        assert mark not in text, mark
+    plain = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", text, flags=re.S)
+    assert "$" not in plain, "a formula is not closed, or runs over a line"
+    assert set(re.findall(r"</?([a-z]+)\b[^>]*>", plain)) <= {"details", "summary", "em"}
+    assert not re.search(r"\\(begin|end|frac|tag|label)\b", plain), "TeX outside a formula"
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_formulas_are_whole(name):
+    formulas = re.findall(r"\$\$(.*?)\$\$", words(name), re.S)
+    for formula in formulas:
+        assert not re.search(r"^\s*>", formula, re.M), "the mark of a quotation in a formula"
+        assert formula.strip()
+        begun, ended = (re.findall(rf"\\{word}{{(\w+)", formula) for word in ("begin", "end"))
+        assert sorted(begun) == sorted(ended)
+    source = (ROOT / "lectures" / f"{name}.md").read_text("utf-8")
+    labelled = re.findall(r"^\$\$ \(eq-", source, re.M)
+    assert len(re.findall(r"\\tag\{[\d.]+\}", words(name))) == len(labelled)
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_theorems_exercises_figures_and_notes_are_there(name):
+    source = (ROOT / "lectures" / f"{name}.md").read_text("utf-8")
+    text = words(name)
+    for kind in ("Theorem", "Proposition", "Definition", "Corollary"):
+        expected = source.count(f"{{prf:{kind.lower()}}}")
+        assert len(re.findall(rf"^> \*\*{kind} [\d.]+\.", text, re.M)) == expected
+    assert len(re.findall(r"> Proof\. ", text)) == source.count("{prf:proof}")
+    exercises = len(re.findall(r"^```+\{exercise", source, re.M))
+    assert len(re.findall(r"^> \*\*Exercise [\d.]+\*\*", text, re.M)) == exercises
+    assert len(re.findall(r"^\*\*Solution to Exercise [\d.]+\*\*", text, re.M)) == exercises
+    for title in re.findall(r"^:::\{admonition\} (.+)$", source, re.M):
+        assert re.search(rf"^> \*\*{title.replace(chr(39), '.')}\*\*$", text, re.M), title
+    figures = [c for c in code(name)[1] if "figure" in c.metadata.get("mystnb", {})]
+    assert len(re.findall(r"^\*\*Fig\. [\d.]+\*\* ", text, re.M)) == len(figures)
+    assert text.count("<details><summary>") == source.count("{dropdown}")
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_each_citation_has_its_entry(name):
+    source = (ROOT / "lectures" / f"{name}.md").read_text("utf-8")
+    cited = {key.strip() for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", source)
+             for key in keys.split(",")}
+    _, _, entries = words(name).partition("\n## References\n")
+    assert len(re.findall(r"^- ", entries, re.M)) == len(cited)
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_setup_writes_the_files_that_the_lecture_uses(name, monkeypatch, tmp_path):
+    assert run_setup(name, monkeypatch, tmp_path) == [], "all is installed here: no network needed"
+    written = {path.name for path in tmp_path.iterdir()}
+    for file in written:
+        assert (tmp_path / file).read_text("utf-8") == (ROOT / "code" / file).read_text("utf-8")
+    python = [c.source for c in code(name)[0]] + [
+        path.read_text("utf-8") for path in tmp_path.glob("*.py")]
+    used = {path.name for path in (ROOT / "code").iterdir() if path.is_file() and any(
+        re.search(rf"^\s*(import|from) {path.stem}\b|[\"']{re.escape(path.name)}[\"']", s, re.M)
+        for s in python)}
+    assert written == used
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_setup_installs_what_the_lock_says_and_no_more(name, monkeypatch, tmp_path):
+    commands = run_setup(name, monkeypatch, tmp_path, installed=False)
+    for command in commands:
+        options = [a for a in command[4:] if a.startswith("-")]
+        requirements = [a for a in command[4:] if not a.startswith("-")]
+        assert set(requirements) <= set(LOCK)
+        assert options in (["--quiet"], ["--quiet", "--no-deps"])
+        if "--no-deps" not in options:  # these could bring newer versions of what Colab has
+            assert {re.split("[= ]", r)[0] for r in requirements} <= set(COLAB)
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_errors_on_purpose_are_announced(name):
+    cells = notebook(name).cells
+    marked = [i for i, c in enumerate(cells) if "raises-exception" in tags(c)]
+    for i in marked:
+        assert cells[i - 1].source.endswith(portable_notebooks.ON_PURPOSE)
+    marks = [zlib.crc32(cells[i].source.strip().encode()) for i in marked]
+    assert f"in {marks}:" in setup(name)
+
+
+def test_run_goes_on_after_an_error_on_purpose(tmp_path):
+    """Without its tag, too: Colab does not know the tag."""
+    lecture = [new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
+               new_code_cell("def f(:", metadata={"tags": ["raises-exception"]})]
+    cells = [new_code_cell(portable_notebooks.setup_cell(lecture)), new_code_cell("1 / 0"),
+             new_code_cell("def f(:"), new_code_cell("print('reached')")]
+    NotebookClient(new_notebook(cells=cells), resources={"metadata": {"path": tmp_path}}).execute()
+    assert [c.outputs[0].get("ename") for c in cells] == [
+        None, "ZeroDivisionError", "SyntaxError", None]
+    assert cells[-1].outputs[0].text == "reached\n"
+
+
+# Buttons
+
+
+def buttons(repository, monkeypatch, environment=None):
+    """The addresses of the buttons of a lecture, and that of the book, for a repository."""
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    if environment:
+        monkeypatch.setenv("GITHUB_REPOSITORY", environment)
+    config = SimpleNamespace(github_repository=repository, html_baseurl="")
+    env = SimpleNamespace(
+        found_docs={"lectures/intro"}, doc2path=lambda name: ROOT / f"{name}.md")
+    app, context = SimpleNamespace(config=config, env=env), {}
+    portable_notebooks.read_repository(app, config)
+    portable_notebooks.add_buttons(app, "lectures/intro", None, context, None)
+    return [b["url"] for b in context["header_buttons"]], portable_notebooks.site(config)
+
+
+def test_buttons_with_unknown_repository(monkeypatch):
+    assert buttons("", monkeypatch) == (["../notebooks/intro.ipynb"], None)
+
+
+@pytest.mark.parametrize(("configured", "environment", "expected"), [
+    ("ours/book", None, "ours/book"),
+    ("ours/book", "theirs/fork", "theirs/fork"),
+    ("", "Theirs/fork", "Theirs/fork"),
+])
+def test_buttons_with_known_repository(configured, environment, expected, monkeypatch):
+    (download, colab), site = buttons(configured, monkeypatch, environment)
+    assert download == "../notebooks/intro.ipynb"
+    assert colab == ("https://colab.research.google.com/github/"
+                     f"{expected}/blob/gh-pages/notebooks/intro.ipynb")
+    owner, name = expected.split("/")
+    assert site == f"https://{owner.lower()}.github.io/{name}/"
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_page_has_the_buttons(name):
+    page = BeautifulSoup((HTML / "lectures" / f"{name}.html").read_text("utf-8"), "html.parser")
+    header = page.select_one(".bd-header-article")
+    assert header.select(f'a[href="../notebooks/{name}.ipynb"]')
+    colab = header.select('a[href*="colab.research"]')
+    assert all(a["href"].endswith(f"/blob/gh-pages/notebooks/{name}.ipynb") for a in colab)
