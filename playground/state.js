@@ -1,0 +1,105 @@
+// The settings of the playground, their limits, and how they travel in the address of the page.
+
+export const TARGETS = ["curve", "step", "wave", "points"];
+export const ACTIVATIONS = ["tanh", "relu", "sigmoid", "square"];
+const POINT = { x: [0, 5], y: [-1.5, 4] }; // the drawing area, in units of x and y
+
+const between = (low, high) => (text) => {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= low && value <= high)) {
+    throw new Error(`a number from ${low} to ${high}`);
+  }
+  return value;
+};
+
+const whole = (low, high) => (text) => {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < low || value > high) {
+    throw new Error(`a whole number from ${low} to ${high}`);
+  }
+  return value;
+};
+
+const oneOf = (names) => (text) => {
+  if (!names.includes(text)) throw new Error(`one of ${names.join(", ")}`);
+  return text;
+};
+
+const widths = (text) => {
+  const sizes = text.split("-").map(whole(1, 64));
+  if (sizes.length > 4) throw new Error("one to four widths, such as 10-10-10");
+  return sizes;
+};
+
+const batch = (text) => (text === "all" ? text : whole(1, 400)(text));
+
+const points = (text) =>
+  text === "" ? [] : text.split("_").map((pair) => {
+    const [x, y] = pair.split("~");
+    return [between(...POINT.x)(x), between(...POINT.y)(y ?? "")];
+  });
+
+const join = (value) => (Array.isArray(value[0]) ? value.map((p) => p.join("~")).join("_")
+  : Array.isArray(value) ? value.join("-") : String(value));
+
+// name: [default, as text -> value; throws what would be allowed]
+export const SETTINGS = {
+  target: ["curve", oneOf(TARGETS)],
+  n: [400, whole(2, 400)], // observations
+  noise: [0.2, between(0, 2)], // standard deviation, in units of y
+  layers: [[10, 10, 10], widths], // hidden units
+  sigma: ["tanh", oneOf(ACTIVATIONS)],
+  lr: [0.03, between(1e-5, 10)],
+  batch: ["all", batch],
+  l2: [0, between(0, 1)],
+  seed: [0, whole(0, 999999)],
+  points: [[], points],
+};
+
+export const defaults = () =>
+  Object.fromEntries(Object.entries(SETTINGS).map(([name, [value]]) => [name, value]));
+
+// A setting from text, as a form or an address has it.
+export const parse = (name, text) => SETTINGS[name][1](text);
+
+export const write = (name, value) => join(value);
+
+// [settings, complaints] of an address's fragment; what is not valid keeps its default.
+export function fromFragment(fragment) {
+  const settings = defaults();
+  const complaints = [];
+  for (const [name, text] of new URLSearchParams(fragment.replace(/^#/, ""))) {
+    if (!(name in SETTINGS)) {
+      complaints.push(`${name} is not a setting`);
+      continue;
+    }
+    try {
+      settings[name] = parse(name, text);
+    } catch (error) {
+      complaints.push(`${name} = ${text} must be ${error.message}`);
+    }
+  }
+  if (settings.batch !== "all" && settings.batch > size(settings)) {
+    complaints.push(`batch = ${settings.batch} exceeds the ${size(settings)} observations`);
+    settings.batch = "all";
+  }
+  return [settings, complaints];
+}
+
+export function toFragment(settings) {
+  const changed = Object.entries(SETTINGS)
+    .filter(([name, [value]]) => join(settings[name]) !== join(value))
+    .map(([name]) => [name, join(settings[name])]);
+  return changed.length ? `#${new URLSearchParams(changed)}` : "";
+}
+
+// The number of observations.
+export const size = (settings) =>
+  settings.target === "points" ? settings.points.length : settings.n;
+
+export const PRESETS = {
+  "Overfitting": { n: 20, noise: 0.5, layers: [32, 32], lr: 0.05 },
+  "Divergence": { lr: 0.3 },
+  "Dead ReLU": { layers: [8], sigma: "relu", lr: 0.2 },
+  "Polynomial": { target: "wave", noise: 0.1, layers: [4], sigma: "square", lr: 0.003 },
+};
