@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import sys
 import warnings
 from functools import partial
 from pathlib import Path
