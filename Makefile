@@ -12,6 +12,9 @@ PYTHON ?= python3
 SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
+# Tests of the built pages.
+ON_PAGES := tests/test_pages.py tests/test_notebooks.py tests/test_playground.py
+
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
 PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)
 
@@ -22,11 +25,10 @@ book: .venv/installed
 
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py \
-	    --ignore=tests/test_notebooks.py
+	$(BIN)/python -m pytest tests --ignore=tests/test_build.py $(ON_PAGES:%=--ignore=%)
 	$(BIN)/python -m pytest tests/test_build.py
 	$(MAKE) book
-	$(BIN)/python -m pytest tests/test_pages.py tests/test_notebooks.py
+	$(BIN)/python -m pytest $(ON_PAGES)
 	$(MAKE) portable
 
 # The portable notebooks with another seed: once, in the environment that differs most from the
