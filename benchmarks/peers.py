@@ -203,7 +203,7 @@ def torch_eager(p, compiled=False):
     if len(p.x) * p.sizes[1] < 10_000:
         torch.set_num_threads(1)  # faster on a network this small, where threads wait for others
     layers = []
-    for W, b in p.theta:
+    for W, _ in p.theta:
         linear = nn.Linear(*W.shape)
         layers += [linear, nn.Tanh()]
     model = nn.Sequential(*layers[:-1])

@@ -1,5 +1,6 @@
 """The three trainings that every peer runs: data, start weights, steps and rate."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 PROBLEMS = {  # name: layer sizes, rows, steps, learning rate
     "small": ((1, 10, 10, 10, 1), 400, 4_000, 0.01),
     "middle": ((64, 256, 256, 10), 128, 400, 0.01),
-    "large": ((784, 1024, 1024, 10), 512, 40, 0.01),
+    "large": ((784, 1024, 1024, 10), 512, 20, 0.01),
 }
 
 
@@ -33,7 +34,7 @@ def make(name, seed=0):
         x, y = rng.standard_normal((n, sizes[0])), rng.standard_normal((n, sizes[-1]))
     theta = [
         (np.float32(rng.standard_normal((k, j)) * np.sqrt(1 / k)), np.zeros(j, np.float32))
-        for k, j in zip(sizes, sizes[1:])
+        for k, j in pairwise(sizes)
     ]
     return Problem(sizes, np.float32(x), np.float32(y), theta, steps, lr)
 

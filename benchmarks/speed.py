@@ -28,12 +28,11 @@ from statistics import median
 
 from growth import growth
 from limits import limits, work_of_a_step
+from peers import PEERS
 from problems import PROBLEMS, make, save
 
-from peers import PEERS
-
 FOLDER = Path(__file__).resolve().parent
-COLD, WARM = 3, 7  # repetitions
+COLD, WARM = 3, 5  # repetitions; the larger problems start one process less
 PACKAGES = ["jax", "numpy", "optax", "equinox", "flax", "keras", "torch", "scikit-learn"]
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}  # or PyTorch stalls when other programs run
 
@@ -67,12 +66,13 @@ def measure(name, path):
     problem = make(name)
     save(problem, path)
     firsts = {peer: [] for peer in PEERS}
-    for turn in range(COLD):
+    starts = COLD if name == "small" else COLD - 1
+    for turn in range(starts):
         workers = {}
         for peer in PEERS:
             workers[peer] = Worker(peer, path)
             firsts[peer].append(workers[peer].first)
-            if turn < COLD - 1:
+            if turn < starts - 1:
                 workers[peer].stop()
     turns = [{peer: worker.seconds() for peer, worker in workers.items()} for _ in range(WARM)]
     reference = firsts["dl_core"][0]["loss"]
@@ -115,6 +115,7 @@ def main():
     record = {
         "date": date.today().isoformat(),
         "machine": machine(),
+        "load": os.getloadavg()[0],  # other programs that ran beside
         "versions": {package: version(package) for package in PACKAGES},
         "limits": limits(),
         "problems": {},

@@ -11,9 +11,9 @@ import time
 from importlib import import_module
 
 import numpy as np
-from problems import load
 
 from peers import PEERS
+from problems import load
 
 
 def timed(function, *args):
