@@ -24,7 +24,7 @@ def limits(size=2048, floats=64 * 2**20):
     """Rate of a compiled product of square matrices, and of reading and writing an array."""
     a = jax.random.normal(jax.random.key(0), (size, size))
     c = jnp.ones(floats)
-    product = best_seconds(jax.jit(jnp.matmul), a, a)
+    product = best_seconds(jax.jit(jnp.matmul), a, a, repetitions=20)
     sweep = jax.jit(lambda c: jax.lax.fori_loop(0, 10, lambda _, c: c + 1, c))
     copy = best_seconds(sweep, c) / 10
     return {"gflop_per_s": round(2 * size**3 / product / 1e9, 1),

@@ -230,7 +230,10 @@ def sklearn_mlp(p):
     """scikit-learn's `MLPRegressor`, momentum, penalty and early stopping switched off."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
+    from threadpoolctl import threadpool_limits
 
+    if len(p.x) * p.sizes[1] < 100_000:
+        threadpool_limits(1)  # its two threads lose more by waiting than they gain, but for "large"
     model = MLPRegressor(
         hidden_layer_sizes=p.sizes[1:-1], activation="tanh", solver="sgd", alpha=0.0,
         learning_rate_init=2 * p.lr,

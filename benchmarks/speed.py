@@ -32,7 +32,7 @@ from peers import PEERS
 from problems import PROBLEMS, make, save
 
 FOLDER = Path(__file__).resolve().parent
-COLD, WARM = 3, 5  # repetitions; the larger problems start one process less
+COLD, WARM = 2, 5  # repetitions; cold ones one less for the larger problems
 PACKAGES = ["jax", "numpy", "optax", "equinox", "flax", "keras", "torch", "scikit-learn"]
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}  # or PyTorch stalls when other programs run
 
@@ -130,8 +130,7 @@ def main():
     record["growth"] = growth()
     for quantity, line in record["growth"].items():
         print(f"{quantity:6} {line['values']} -> {line['us']} us a step, slope {line['slope']}")
-    text = json.dumps(record, indent=1)
-    (FOLDER.parent / "code" / "speed.json").write_text(text + "\n")
+    (FOLDER.parent / "code" / "speed.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
