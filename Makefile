@@ -4,9 +4,9 @@
 # make colab  run the portable notebooks of the built book in a replica of Colab
 # make versions  unit tests and lectures on every supported Python, and on old and new JAX
 # make lab    open the lectures as notebooks in JupyterLab
-# make bench  speed of dl_core beside its peers, as ratios
-# make lock   compile pyproject.toml to requirements.txt
-# make clean  remove what the build made; the environment in .venv stays
+# make bench  speed beside other libraries, in an environment of its own; writes code/speed.json
+# make lock   compile pyproject.toml to requirements.txt and benchmarks/requirements.txt
+# make clean  remove what the build made; the environments stay
 
 PYTHON ?= python3
 SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
@@ -61,13 +61,16 @@ seeds: .venv/installed
 lab: .venv/installed
 	$(BIN)/jupyter-lab lectures
 
-bench: .venv/installed
-	$(BIN)/python benchmarks/speed.py
+bench: .venv-bench/installed
+	PYTHONPATH=code .venv-bench/bin/python benchmarks/speed.py
 
 lock:
 	$(PYTHON) -m pip install --quiet uv
 	$(PYTHON) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	    --no-header --quiet --upgrade --output-file requirements.txt
+	$(PYTHON) -m uv pip compile --group bench --universal --python-version 3.11 \
+	    --no-header --no-annotate --quiet --constraints requirements.txt \
+	    | grep -vE '^(cuda|nvidia|triton)' > benchmarks/requirements.txt  # torch pins its own
 
 clean:
 	rm -rf _build .nbmake
@@ -85,4 +88,9 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+.venv-bench/installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	touch $@

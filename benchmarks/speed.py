@@ -1,126 +1,137 @@
-"""Speed of `dl_core.train`, as ratios measured in one run: python benchmarks/speed.py
+"""The speed of `dl_core.train` beside its peers: python benchmarks/speed.py
 
-1. The small regression of the book, 1-10-10-10-1 on 400 points, 4000 full-batch steps, beside
-   the fastest published program for it: QuantEcon's `jax_nn` compiles the whole loop with
-   `lax.fori_loop` and keeps no losses. `peer` below is written after its description.
-   Warm: the second and later calls. Cold: the first call in a new process.
-2. A large network, 784-1024-1024-10 on 512 rows, beside the machine's own limit: the rate of
-   a compiled product of two 2048 x 2048 matrices.
+Three trainings (`problems.py`) by every library (`peers.py`), from the same weights on the same
+data with the same update, each in processes of its own (`worker.py`):
 
-The two sides take turns, and the ratio is the median over the turns, as a machine's speed
-drifts. Ratios carry over to other machines better than seconds do.
+    warm     microseconds a step of the later trainings of a process; the peers take turns, as a
+             machine's speed drifts
+    cold     seconds to the first trained model in a new process, imports not counted
+    imports  seconds that the imports take
+    memory   peak of the process, MB
+    loss     of the trained network; a row whose loss differs from dl_core's is void
+
+Each as [median, smallest, largest]. Beside them the machine's own limits, measured in the same
+run, and how the time of `train` grows. Prints tables and writes code/speed.json, which the
+lecture "Rolling Our Own" draws.
 """
 
-import statistics
+import json
+import os
+import platform
 import subprocess
 import sys
-import time
-from functools import partial
-from itertools import pairwise
+import tempfile
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
 
-import jax
-import jax.numpy as jnp
-from jax import lax
+from growth import growth
+from limits import limits, work_of_a_step
+from peers import PEERS
+from problems import PROBLEMS, make, save
 
-from dl_core import init_mlp, mlp, train
-from dl_data import noisy_curve
-
-STEPS, LR = 4_000, 0.01
-
-
-def peer_loss(theta, x, y):
-    return jnp.mean((mlp(theta, x) - y) ** 2)
-
-
-@partial(jax.jit, static_argnames=("steps", "lr"))
-def peer(theta, x, y, steps, lr):
-    """The whole loop compiled, with the gradient of a mean of squares and a tree map."""
-    def update(_, theta):
-        grads = jax.grad(peer_loss)(theta, x, y)
-        return jax.tree.map(lambda p, g: p - lr * g, theta, grads)
-    return lax.fori_loop(0, steps, update, theta)
+FOLDER = Path(__file__).resolve().parent
+COLD, WARM = 2, 5  # repetitions; cold ones one less for the larger problems
+PACKAGES = ["jax", "numpy", "optax", "equinox", "flax", "keras", "torch", "scikit-learn"]
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}  # or PyTorch stalls when other programs run
 
 
-def small_problem():
-    x, y = noisy_curve(jax.random.key(0))
-    return init_mlp(jax.random.key(1), (1, 10, 10, 10, 1), init="he"), x, y
+class Worker:
+    """A process that has trained once, and trains again when asked."""
+
+    def __init__(self, peer, path):
+        command = [sys.executable, str(FOLDER / "worker.py"), peer, str(path)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.DEVNULL, env=os.environ | THREADS)
+        self.first = json.loads(self.process.stdout.readline())
+
+    def seconds(self):
+        self.process.stdin.write("again\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def stop(self):
+        """Ends the process; its peak memory in MB."""
+        return float(self.process.communicate()[0])
 
 
-def run_ours(theta, x, y):
-    return train(theta, x, y, lr=LR, steps=STEPS).theta
+def spread(values, unit=1):
+    return [float(f"{a / unit:.4g}") for a in (median(values), min(values), max(values))]
 
 
-def run_peer(theta, x, y):
-    return peer(theta, x, y, STEPS, LR)
+def measure(name, path):
+    """The rows of one problem, a dictionary for each peer."""
+    problem = make(name)
+    save(problem, path)
+    firsts = {peer: [] for peer in PEERS}
+    starts = COLD if name == "small" else COLD - 1
+    for turn in range(starts):
+        workers = {}
+        for peer in PEERS:
+            workers[peer] = Worker(peer, path)
+            firsts[peer].append(workers[peer].first)
+            if turn < starts - 1:
+                workers[peer].stop()
+    turns = [{peer: worker.seconds() for peer, worker in workers.items()} for _ in range(WARM)]
+    reference = firsts["dl_core"][0]["loss"]
+    return {
+        peer: {
+            "warm_us": spread([turn[peer] for turn in turns], problem.steps / 1e6),
+            "cold_s": spread([first["cold_s"] for first in firsts[peer]]),
+            "imports_s": spread([first["imports_s"] for first in firsts[peer]]),
+            "memory_mb": round(worker.stop()),
+            "loss": round(firsts[peer][0]["loss"], 6),
+            "agrees": abs(firsts[peer][0]["loss"] / reference - 1) < 1e-3,
+        }
+        for peer, worker in workers.items()
+    }
 
 
-def seconds(function, *args):
-    start = time.perf_counter()
-    jax.block_until_ready(function(*args))
-    return time.perf_counter() - start
+def machine():
+    info = Path("/proc/cpuinfo")
+    names = [line.split(": ")[1] for line in info.read_text().splitlines()
+             if line.startswith("model name")] if info.exists() else []
+    return {"processor": (names or [platform.processor()])[0], "cores": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version()}
 
 
-def alternate(repetitions, ours, theirs):
-    """Median of each measurement and of their ratio, the two taken in turn."""
-    rounds = [(a := ours(), b := theirs(), a / b) for _ in range(repetitions)]
-    return [statistics.median(column) for column in zip(*rounds)]
+def show(name, result):
+    print(f"\n{name}: {'-'.join(map(str, result['sizes']))}, {result['n']} rows, "
+          f"{result['steps']} steps, {result['flops'] / 1e6:.3g} Mflop a step")
+    print(f"{'':20}{'us a step':>10}{'range':>18}{'ratio':>7}{'cold s':>8}{'imports s':>11}"
+          f"{'MB':>6}  loss")
+    ours = result["rows"]["dl_core"]["warm_us"][0]
+    for peer, row in result["rows"].items():
+        mid, low, high = row["warm_us"]
+        print(f"{peer:20}{mid:10.1f}{f'{low:.0f} to {high:.0f}':>18}{mid / ours:7.2f}"
+              f"{row['cold_s'][0]:8.2f}{row['imports_s'][0]:11.2f}{row['memory_mb']:6}  "
+              f"{row['loss']:.5f}{'' if row['agrees'] else '  VOID: another loss'}")
 
 
-def cold(name):
-    """Seconds of the first training call in a new process."""
-    command = [sys.executable, __file__, name]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def flops_of_a_step(sizes, n):
-    """Multiplications and additions in the products of one step: forward, weights, inputs."""
-    first, *others = (2 * n * k * j for k, j in pairwise(sizes))
-    return 2 * first + 3 * sum(others)  # nobody asks for the gradient of the data
-
-
-def row(label, a, b, ratio, digits):
-    print(f"{label:45}{a:10.{digits}f}{b:10.{digits}f}{ratio:8.2f}")
-
-
-def small():
-    problem = small_problem()
-    ours, theirs = run_ours(*problem), run_peer(*problem)  # warm up, and compare the results
-    gap = max(float(jnp.abs(a - b).max()) for a, b in zip(*map(jax.tree.leaves, (ours, theirs))))
-    assert gap < 1e-3, f"the two programs differ by {gap}"
-    warm = alternate(41, partial(seconds, run_ours, *problem), partial(seconds, run_peer, *problem))
-    first = alternate(11, partial(cold, "ours"), partial(cold, "peer"))
-    print(f"{'1-10-10-10-1, 400 rows, 4000 steps':45}   dl_core      peer   ratio")
-    ours, theirs, ratio = warm
-    row("  warm, microseconds a step", ours / STEPS * 1e6, theirs / STEPS * 1e6, ratio, 1)
-    row("  cold, seconds to the first result", *first, 2)
-
-
-def large(sizes=(784, 1024, 1024, 10), n=512, steps=30):
-    key_x, key_y, key_theta, key_a = jax.random.split(jax.random.key(0), 4)
-    x, y = jax.random.normal(key_x, (n, sizes[0])), jax.random.normal(key_y, (n, sizes[-1]))
-    theta = init_mlp(key_theta, sizes)
-    a = jax.random.normal(key_a, (2048, 2048))
-    product = jax.jit(jnp.matmul)
-
-    def ours():
-        return train(theta, x, y, lr=1e-4, steps=steps).losses
-
-    def our_rate():
-        return flops_of_a_step(sizes, n) * steps / seconds(ours) / 1e9
-
-    def limit():
-        return 2 * 2048**3 / seconds(product, a, a) / 1e9
-
-    our_rate(), limit()  # warm up
-    rates = alternate(21, our_rate, limit)
-    print(f"{'784-1024-1024-10, 512 rows':45}   dl_core    matmul   ratio")
-    row("  10^9 operations a second", *rates, 0)
+def main():
+    record = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "load": os.getloadavg()[0],  # other programs that ran beside
+        "versions": {package: version(package) for package in PACKAGES},
+        "limits": limits(),
+        "problems": {},
+    }
+    print(record)
+    for name, (sizes, n, steps, lr) in PROBLEMS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            rows = measure(name, Path(folder) / "problem.npz")
+        record["problems"][name] = {
+            "sizes": sizes, "n": n, "steps": steps, "lr": lr, **work_of_a_step(name), "rows": rows}
+        show(name, record["problems"][name])
+    record["growth"] = growth()
+    for quantity, line in record["growth"].items():
+        print(f"{quantity:6} {line['values']} -> {line['us']} us a step, slope {line['slope']}")
+    (FOLDER.parent / "code" / "speed.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(seconds({"ours": run_ours, "peer": run_peer}[sys.argv[1]], *small_problem()))
-    else:
-        print(f"jax {jax.__version__} on {jax.devices()[0].device_kind}")
-        small()
-        large()
+    main()
