@@ -325,7 +325,7 @@ def portable(name, source, body, order, address):
     text.extend(citations(body, order))
     flush()
 
-    where = f"[{name}]({address}lectures/{name}.html)" if address else f"*{name}*"
+    where = f"[{name}]({address}lectures/{name}.html)" if address else name
     cells[0].source += "\n\n" + ORIGIN.format(where=where, version=PROJECT["version"])
     form = {"cellView": "form", "jupyter": {"source_hidden": True}}
     cells.insert(1, new_code_cell(setup_cell(lecture), metadata=form))
