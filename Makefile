@@ -13,7 +13,8 @@ SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
 # Tests of the built pages.
-ON_PAGES := tests/test_pages.py tests/test_notebooks.py tests/test_playground.py
+ON_PAGES := tests/test_pages.py tests/test_notebooks.py tests/test_book.py \
+    tests/test_playground.py
 
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
 PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)

@@ -4,7 +4,6 @@
    has changed: both enter the key under which its outputs are cached.
 2. A lecture whose code raises is named with the line of its cell and the error.
 3. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
-4. MathJax comes from an installed package, so that the pages need no network.
 """
 
 import ast
@@ -13,16 +12,12 @@ import re
 import shutil
 from pathlib import Path
 
-import mathjax
 from myst_nb.sphinx_ import NbMetadataCollector
-from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ROOT / "code"
 LOCK = ROOT / "requirements.txt"
-MATHJAX = Path(mathjax.__file__).parent / "static" / "mathjax" / "es5"
-MATHJAX_FILES = ["tex-mml-chtml.js", "output/chtml/fonts/woff-v2"]
 
 logger = logging.getLogger(__name__)
 
@@ -113,20 +108,7 @@ def leave_no_half_book(app, exception):
     logger.info("No book was built: the pages in %s are removed.", app.outdir)
 
 
-def copy_mathjax(app, exception):
-    if exception is None and app.builder.format == "html":
-        for name in MATHJAX_FILES:
-            target = Path(app.outdir) / "_static" / "mathjax" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy = shutil.copytree if (MATHJAX / name).is_dir() else shutil.copyfile
-            if not target.exists():
-                copy(MATHJAX / name, target)
-
-
 def setup(app):
-    if not (MATHJAX / MATHJAX_FILES[0]).exists():
-        raise SphinxError(f"MathJax is not at {MATHJAX}; install requirements.txt again")
     app.connect("source-read", key_outputs_by_code)
-    app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", leave_no_half_book, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

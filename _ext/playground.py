@@ -41,13 +41,15 @@ def bundle(folder):
     return script
 
 
-def copy_playground(app, exception):
-    if exception is None and app.builder.name == "html":
+def copy_playground(app):
+    if app.builder.name == "html":
         static = Path(app.outdir) / "_static"
+        static.mkdir(parents=True, exist_ok=True)
         shutil.copy(bundle(Path(app.outdir).parent / "playground"), static / SCRIPT)
         shutil.copy(SOURCE / STYLE, static / STYLE)
 
 
 def setup(app):
-    app.connect("build-finished", copy_playground)
+    app.add_css_file(STYLE)
+    app.connect("builder-inited", copy_playground)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

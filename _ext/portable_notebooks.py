@@ -7,7 +7,6 @@ files of code/ that the lecture uses beside the notebook: nothing is fetched fro
 """
 
 import ast
-import os
 import re
 import tomllib
 import zlib
@@ -79,34 +78,12 @@ ORIGIN = (
     "Text CC BY-SA 4.0, code BSD-3-Clause.*")
 
 
-# Which repository, which site
-
-
-def read_repository(app, config):
-    """Let the environment, as GitHub's workflows set it, speak before _config.yml.
-
-    So a fork's pages lead to the fork. A changed value writes all pages anew.
-    """
-    config.github_repository = os.environ.get("GITHUB_REPOSITORY") or config.github_repository
-
-
-def site(config):
-    """Address of the published book, with a slash at its end; None if unknown."""
-    if config.html_baseurl:
-        return config.html_baseurl.rstrip("/") + "/"
-    if config.github_repository:
-        owner, name = config.github_repository.split("/")
-        host = f"{owner.lower()}.github.io"
-        return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
-    return None
-
-
 # The page as Markdown
 
 
 def tex(element):
-    """The formula inside \\(...\\) or \\[...\\]."""
-    return element.get_text().strip()[2:-2].strip()
+    """The formula that was typeset in `element`."""
+    return element.select_one('annotation[encoding="application/x-tex"]').get_text().strip()
 
 
 class Markdown(MarkdownConverter):
@@ -357,7 +334,7 @@ def write_notebooks(app, exception):
     order = bibliography(Path(app.outdir) / "lectures" / "references.html")
     for docname, source in lectures(app.env).items():
         body = article(Path(app.outdir) / f"{docname}.html")
-        notebook = portable(source.stem, source, body, order, site(app.config))
+        notebook = portable(source.stem, source, body, order, app.config.html_baseurl)
         nbformat.validate(notebook)
         nbformat.write(notebook, folder / f"{source.stem}.ipynb")
 
@@ -381,8 +358,6 @@ def add_buttons(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    app.add_config_value("github_repository", "", rebuild="html", types=[str])
-    app.connect("config-inited", read_repository)
     app.connect("html-page-context", add_buttons, priority=900)
     app.connect("build-finished", write_notebooks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -58,7 +58,7 @@ def build(book):
 def book(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
     for name in ("_config.yml", "pyproject.toml", "references.bib", "requirements.txt", "_ext",
-                 "_static"):
+                 "_static", "playground"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, book / name)
     (book / "code").mkdir()

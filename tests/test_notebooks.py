@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import jupytext
 import nbformat
+import found_and_shared
 import portable_notebooks
 import pytest
 from bs4 import BeautifulSoup
@@ -195,20 +196,21 @@ def test_run_goes_on_after_an_error_on_purpose(tmp_path):
 
 def buttons(repository, monkeypatch, environment=None):
     """The addresses of the buttons of a lecture, and that of the book, for a repository."""
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    for name in ("GITHUB_REPOSITORY", "BOOK_URL"):
+        monkeypatch.delenv(name, raising=False)
     if environment:
         monkeypatch.setenv("GITHUB_REPOSITORY", environment)
     config = SimpleNamespace(github_repository=repository, html_baseurl="")
     env = SimpleNamespace(
         found_docs={"lectures/intro"}, doc2path=lambda name: ROOT / f"{name}.md")
     app, context = SimpleNamespace(config=config, env=env), {}
-    portable_notebooks.read_repository(app, config)
+    found_and_shared.spread_base_url(app, config)
     portable_notebooks.add_buttons(app, "lectures/intro", None, context, None)
-    return [b["url"] for b in context["header_buttons"]], portable_notebooks.site(config)
+    return [b["url"] for b in context["header_buttons"]], config.html_baseurl
 
 
 def test_buttons_with_unknown_repository(monkeypatch):
-    assert buttons("", monkeypatch) == (["../notebooks/intro.ipynb"], None)
+    assert buttons("", monkeypatch) == (["../notebooks/intro.ipynb"], "")
 
 
 @pytest.mark.parametrize(("configured", "environment", "expected"), [

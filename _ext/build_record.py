@@ -1,0 +1,44 @@
+"""Sphinx extension: the directive `build-record`, a table of what this book was built with."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import requires, version
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from packaging.requirements import Requirement
+from sphinx.util.docutils import SphinxDirective
+
+# Asked in a process of its own, which leaves the device's memory to the lectures.
+DEVICE = "import jax; d = jax.devices(); print(len(d), 'x', d[0].device_kind)"
+SHARE = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+def record():
+    """Pairs of a name and what it was when the book was built, for a reader who compares."""
+    yield "device", subprocess.run([sys.executable, "-c", DEVICE], env=os.environ | SHARE,
+                                   capture_output=True, text=True, check=True).stdout.strip()
+    yield "system", f"{platform.system()}, {platform.machine()}"
+    yield "Python", platform.python_version()
+    for line in requires("deep-learning-with-jax"):
+        requirement = Requirement(line)
+        if requirement.marker is None:  # the lectures' own, not those of book and tests
+            yield requirement.name, version(requirement.name)
+
+
+class BuildRecord(SphinxDirective):
+    """A table with one row for each entry of the record."""
+
+    def run(self):
+        lines = ["| part | version |", "|---|---|"]
+        lines += [f"| {name} | {value} |" for name, value in record()]
+        node = nodes.Element()
+        self.state.nested_parse(StringList(lines), self.content_offset, node)
+        return node.children
+
+
+def setup(app):
+    app.add_directive("build-record", BuildRecord)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,194 @@
+"""The built pages in a real browser, served as a static host does. Run after `make book`.
+
+Nothing but the pages themselves can be reached: a request to another host is a failure.
+"""
+
+import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import axe_playwright_python
+import pytest
+import yaml
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+LECTURES = [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+PAGES = [TOC["root"], *LECTURES, "genindex", "search", "404"]
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
+if CHROMIUM is None:
+    pytest.skip("NO CHROMIUM FOUND, so no page was tested in a browser. Install one (Debian: "
+                "apt-get install chromium) and run: pytest tests/test_book.py",
+                allow_module_level=True)
+
+RAW_TEX = r"""
+() => {
+  const found = []
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT)
+  while (walker.nextNode()) {
+    const { data, parentElement } = walker.currentNode
+    if (/\\\(|\\\[|\$[^$]*\\|\\(frac|sum|theta|ell)/.test(data) &&
+        !parentElement.closest("pre, code, script, annotation")) found.push(data)
+  }
+  return found
+}"""
+
+TOO_WIDE = """
+() => [...document.querySelectorAll("main *")]
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+  .slice(0, 3).map(e => e.outerHTML.slice(0, 200))
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Say nothing about each request."""
+
+
+@pytest.fixture(scope="module")
+def address():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def context(address):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        context.faults = []
+        context.route(lambda url: not url.startswith((address, "data:")),
+                      lambda route: context.faults.append(f"asked for {route.request.url}"))
+        yield context
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def tab(context):
+    """One tab for all tests; what goes wrong in it is noted in `context.faults`."""
+    tab = context.new_page()
+    tab.on("console", lambda m: m.type in ("error", "warning") and context.faults.append(m.text))
+    tab.on("pageerror", lambda error: context.faults.append(str(error)))
+    tab.on("requestfailed", lambda request: context.faults.append(f"failed: {request.url}"))
+    tab.on("response", lambda r: r.status >= 400 and context.faults.append(f"{r.status} {r.url}"))
+    return tab
+
+
+def open_page(tab, address, name):
+    tab.context.faults.clear()
+    tab.goto(f"{address}/{name}.html")
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, tab, address):
+    open_page(tab, address, request.param)
+    return tab
+
+
+def test_loads_without_a_fault(page):
+    pictures = "[...document.images].filter(i => i.src)"
+    page.evaluate(f"{pictures}.forEach(i => i.loading = 'eager')")
+    page.wait_for_function(f"{pictures}.every(i => i.complete)")
+    assert page.evaluate(f"{pictures}.filter(i => !i.naturalWidth).map(i => i.src)") == []
+    assert page.context.faults == []
+
+
+def test_every_formula_is_typeset(page):
+    assert page.locator(".katex-error").count() == 0
+    formulas = "[...document.querySelectorAll('.math')]"
+    assert page.evaluate(f"{formulas}.filter(m => !m.querySelector('.katex')).length") == 0
+    assert page.evaluate(RAW_TEX) == []
+
+
+def test_stays_within_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    found = page.evaluate(TOO_WIDE) if width > 390 else []
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert width <= 390, found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(page, scheme):
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:300], len(v["nodes"])) for v in found] == []
+
+
+@pytest.mark.parametrize(("words", "lecture"), [
+    ("DropConnect", "randomization"), ("universal approximation", "universal_approximation"),
+])
+def test_search_finds(tab, address, words, lecture):
+    open_page(tab, address, TOC["root"])
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type(words)
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector(f"#search-results a[href*='{lecture}.html']")
+    assert tab.context.faults == []
+
+
+def test_solutions_open_by_keyboard(tab, address):
+    open_page(tab, address, LECTURES[0])
+    solution = tab.locator("details.solution").last
+    solution.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    assert solution.evaluate("d => d.open")
+    assert solution.locator("div.highlight").first.is_visible()
+
+
+def test_copy_button_copies_the_cell(tab, address):
+    open_page(tab, address, TOC["root"])
+    cell = tab.locator("div.cell_input").first
+    cell.hover()
+    cell.locator("button.copybtn").click()
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == cell.locator("pre").inner_text().strip()
+
+
+def test_a_copied_formula_is_tex(tab, address):
+    open_page(tab, address, LECTURES[0])
+    tab.evaluate("getSelection().selectAllChildren(document.querySelector('main p:has(.math)'))")
+    tab.keyboard.press("Control+c")
+    assert "$" in tab.evaluate("navigator.clipboard.readText()")
+
+
+def test_switch_to_dark_and_back(tab, address):
+    tab.emulate_media(color_scheme="light")
+    open_page(tab, address, TOC["root"])
+    figure = tab.locator("div.cell_output img").first
+    look = {}
+    for _ in range(3):
+        tab.locator(".theme-switch-button").click()
+        theme = tab.evaluate("document.documentElement.dataset.theme")
+        colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        look[theme] = (colour, figure.evaluate("i => getComputedStyle(i).filter"))
+    tab.evaluate("localStorage.clear()")
+    assert look["light"][1] == "none"
+    assert "invert" in look["dark"][1]
+    assert look["light"][0] != look["dark"][0]
+
+
+def test_an_animation_is_played_by_keyboard(tab, address):
+    pages = {name: (HTML / f"{name}.html").read_text("utf-8") for name in LECTURES}
+    open_page(tab, address, next(name for name in LECTURES if 'class="player"' in pages[name]))
+    player = tab.locator(".player").first
+    player.locator("input").focus()
+    tab.keyboard.press("Home")
+    assert player.locator("img").first.is_visible()
+    tab.keyboard.press("ArrowRight")
+    assert player.locator("img").nth(1).is_visible()
+    assert player.locator("img:visible").count() == 1
