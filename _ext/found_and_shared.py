@@ -1,8 +1,9 @@
 """Sphinx extension: the address of the published book, for search engines and shared links.
 
-The address comes from `BOOK_URL` or `html_baseurl`, else from the repository: the one that GitHub's
-workflows build, so that a fork's pages name the fork, or `github_repository` in _config.yml. Where none is known, the pages carry
-their descriptions, and neither links to an unknown place nor a map of it.
+The address comes from `BOOK_URL` or `html_baseurl`, else from the repository: the one that
+GitHub's workflows build, so that a fork's pages name the fork, or `github_repository` of
+_config.yml. Where none is known, the pages carry their descriptions, and neither links to an
+unknown place nor a map of it.
 """
 
 import os

@@ -8,9 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
+import found_and_shared
 import jupytext
 import nbformat
-import found_and_shared
 import portable_notebooks
 import pytest
 from bs4 import BeautifulSoup
