@@ -52,13 +52,30 @@ def install(requirements, *options):
         subprocess.run(pip, check=True)
 
 
-def go_on(result):
-    \"\"\"Let "Run all" go on after a cell that raises an error on purpose.\"\"\"
-    if zlib.crc32(result.info.raw_cell.strip().encode()) in {on_purpose}:
+# Cells that raise an error on purpose print it, and "Run all" goes on.
+SHELL, ON_PURPOSE = get_ipython(), {on_purpose}
+show_error = SHELL._showtraceback
+
+
+def is_on_purpose(info):
+    return zlib.crc32(info.raw_cell.strip().encode()) in ON_PURPOSE
+
+
+def print_error(kind, error, lines):
+    print("\\n".join(lines))
+
+
+def before(info):
+    SHELL._showtraceback = print_error if is_on_purpose(info) else show_error
+
+
+def after(result):
+    if is_on_purpose(result.info):
         result.error_before_exec = result.error_in_exec = None
 
 
-get_ipython().events.register("post_run_cell", go_on)
+SHELL.events.register("pre_run_cell", before)
+SHELL.events.register("post_run_cell", after)
 install({libraries})
 install({data}, "--no-deps")  # only for the data files inside
 {files}
