@@ -1,4 +1,5 @@
 # make book   build the pages, executing every lecture whose code has changed
+# make pdf    the built book as one PDF, printed by Chromium
 # make test   everything that continuous integration checks, fast tests first
 # make seeds  run every lecture with other seeds: make seeds SEEDS="0 1 2"
 # make lab    open the lectures as notebooks in JupyterLab
@@ -10,17 +11,21 @@ PYTHON ?= python3
 SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
-.PHONY: book test seeds lab bench lock clean
+.PHONY: book pdf test seeds lab bench lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
+pdf: book
+	$(BIN)/python _ext/print_book.py
+
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py
+	$(BIN)/python -m pytest tests --ignore=tests/test_build.py --ignore=tests/test_pages.py \
+	    --ignore=tests/test_book.py
 	$(BIN)/python -m pytest tests/test_build.py
 	$(MAKE) book
-	$(BIN)/python -m pytest tests/test_pages.py
+	$(BIN)/python -m pytest tests/test_pages.py tests/test_book.py
 	$(BIN)/python tests/seeds.py 1 --write --folder .nbmake
 	$(BIN)/python -m pytest --nbmake .nbmake
 
