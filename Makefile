@@ -1,4 +1,5 @@
 # make book   build the pages, executing every lecture whose code has changed
+# make pdf    the built book as one PDF, printed by Chromium
 # make test   everything that continuous integration checks, fast tests first
 # make seeds  run every lecture with other seeds: make seeds SEEDS="0 1 2"
 # make colab  run the portable notebooks of the built book in a replica of Colab
@@ -19,10 +20,13 @@ ON_PAGES := tests/test_pages.py tests/test_notebooks.py tests/test_book.py \
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
 PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)
 
-.PHONY: book test portable nbmake colab versions seeds lab bench lock clean
+.PHONY: book pdf test portable nbmake colab versions seeds lab bench lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
+
+pdf: book
+	$(BIN)/python _ext/print_book.py
 
 test: .venv/installed
 	$(BIN)/ruff check

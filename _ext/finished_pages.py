@@ -103,6 +103,8 @@ def open_solutions_natively(page, context):
             solution.insert(0, title)
         title.name = "span"
         title["class"] = ["sd-summary-text"]
+        for link in title.select("a"):  # a fold cannot hold a link; its exercise stands above
+            link.unwrap()
         title.wrap(page.new_tag("summary", attrs={"class": "admonition-title"}))
         solution.name = "details"
         for content in solution.select("#solution-content"):  # the same in each solution
@@ -125,7 +127,7 @@ def speak_plainly_of_works(page, context):
 def mark_sidebar(page, context):
     """All of a page belongs to some landmark; the theme's sidebar does not."""
     for sidebar in page.select("div#pst-primary-sidebar"):
-        sidebar.name, sidebar["aria-label"] = "aside", "Book"
+        sidebar["role"], sidebar["aria-label"] = "complementary", "Book"
 
 
 def show_picture_of(page, context):
