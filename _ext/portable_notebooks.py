@@ -145,7 +145,8 @@ class Markdown(MarkdownConverter):
         return super().convert_p(el, text, parent_tags)
 
     def convert_summary(self, el, text, parent_tags):
-        return ""
+        """Nothing within its fold, which writes it itself; a title where cells took it apart."""
+        return "" if el.find_parent("details") else f"\n\n**{' '.join(text.split())}**\n\n"
 
     def convert_details(self, el, text, parent_tags):
         title = el.select_one(".sd-summary-text")  # stays HTML: no Markdown inside a summary

@@ -127,6 +127,8 @@ def test_accessible(page, scheme):
     page.evaluate(AXE)
     # axe takes a header that is a formula for an empty one: it does not read MathML.
     rules = "{resultTypes: ['violations'], rules: {'empty-table-header': {enabled: false}}}"
+    if scheme == "dark":  # the same page in other colours
+        rules = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
     found = page.evaluate(f"axe.run({rules})")["violations"]
     assert [(v["id"], v["nodes"][0]["html"][:300], len(v["nodes"])) for v in found] == []
 

@@ -61,9 +61,10 @@ def run_setup(name, monkeypatch, folder, installed=True):
         def nothing(package):
             raise metadata.PackageNotFoundError(package)
         monkeypatch.setattr(metadata, "version", nothing)
-    events = SimpleNamespace(register=lambda event, function: None)
+    shell = SimpleNamespace(
+        events=SimpleNamespace(register=lambda event, function: None), _showtraceback=None)
     source = "\n".join(line for line in setup(name).splitlines() if not line.startswith("%"))
-    exec(source, {"get_ipython": lambda: SimpleNamespace(events=events)})
+    exec(source, {"get_ipython": lambda: shell})
     return commands
 
 
@@ -123,15 +124,18 @@ def test_theorems_exercises_figures_and_notes_are_there(name):
     for kind in ("Theorem", "Proposition", "Definition", "Corollary"):
         expected = source.count(f"{{prf:{kind.lower()}}}")
         assert len(re.findall(rf"^> \*\*{kind} [\d.]+\.", text, re.M)) == expected
-    assert len(re.findall(r"> Proof\. ", text)) == source.count("{prf:proof}")
+    proofs = len(re.findall(r"^(?:> )?Proof\. ", text, re.M))
+    assert proofs == source.count("{prf:proof}")
     exercises = len(re.findall(r"^```+\{exercise", source, re.M))
     assert len(re.findall(r"^> \*\*Exercise [\d.]+\*\*", text, re.M)) == exercises
     assert len(re.findall(r"^\*\*Solution to Exercise [\d.]+\*\*", text, re.M)) == exercises
     for title in re.findall(r"^:::\{admonition\} (.+)$", source, re.M):
-        assert re.search(rf"^> \*\*{title.replace(chr(39), '.')}\*\*$", text, re.M), title
+        title = title.replace("'", ".")
+        assert re.search(rf"^> \*\*{title}\*\*$|<summary>{title}</summary>", text, re.M), title
     figures = [c for c in code(name)[1] if "figure" in c.metadata.get("mystnb", {})]
     assert len(re.findall(r"^\*\*Fig\. [\d.]+\*\* ", text, re.M)) == len(figures)
-    assert text.count("<details><summary>") == source.count("{dropdown}")
+    folded = source.count("{dropdown}") + source.count(":class: dropdown") - exercises
+    assert text.count("<details><summary>") == folded
 
 
 @pytest.mark.parametrize("name", LECTURES)
