@@ -38,6 +38,11 @@ COLOURS = """
   document.documentElement.dataset.theme = mode === "auto" ? (dark ? "dark" : "light") : mode
 }"""
 
+SUMMARY = """
+const summary = Search.makeSearchSummary
+Search.makeSearchSummary = (...place) => summary(...place) ?? document.createElement("p")
+"""
+
 
 # One function a fault
 
@@ -145,9 +150,18 @@ def say_things_once(page, context):
         double.decompose()
 
 
+def summarise_empty_places(page, context):
+    """Sphinx's search stops at an index entry, whose place on its page holds no words."""
+    for results in page.select("#search-results"):
+        script = page.new_tag("script", type="module")  # runs after the deferred ones
+        script.string = SUMMARY
+        results.insert_after(script)
+
+
 FAULTS = [
     load_one_stylesheet, open_solutions_natively, load_scripts_late, show_picture_of, size_images,
     say_things_once, name_no_empty_header, speak_plainly_of_works, mark_sidebar,
+    summarise_empty_places,
 ]
 
 
