@@ -4,6 +4,7 @@
    has changed: both enter the key under which its outputs are cached.
 2. A lecture whose code raises is named with the line of its cell and the error.
 3. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
+4. All pages are written anew when an extension or a style of the book has changed.
 """
 
 import ast
@@ -82,6 +83,14 @@ def key_outputs_by_code(app, docname, source):
     source[0] = source[0].replace("\nkernelspec:\n", key, 1)
 
 
+def write_anew_after_changes(app, config):
+    """A changed digest of _ext/ and _static/ is a changed setting, on which all pages depend."""
+    digest = hashlib.sha256()
+    for path in sorted([*(ROOT / "_ext").glob("*.py"), *(ROOT / "_static").iterdir()]):
+        digest.update(path.read_bytes())
+    config.machinery = digest.hexdigest()
+
+
 def failures(env):
     """A line for each lecture whose execution failed: file, line of the cell, error."""
     for docname in sorted(env.found_docs):
@@ -109,6 +118,8 @@ def leave_no_half_book(app, exception):
 
 
 def setup(app):
+    app.add_config_value("machinery", "", rebuild="html")
+    app.connect("config-inited", write_anew_after_changes)
     app.connect("source-read", key_outputs_by_code)
     app.connect("build-finished", leave_no_half_book, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -351,10 +351,12 @@ def write_notebooks(app, exception):
     folder.mkdir(exist_ok=True)
     order = bibliography(Path(app.outdir) / "lectures" / "references.html")
     for docname, source in lectures(app.env).items():
-        body = article(Path(app.outdir) / f"{docname}.html")
-        notebook = portable(source.stem, source, body, order, app.config.html_baseurl)
+        page, target = Path(app.outdir) / f"{docname}.html", folder / f"{source.stem}.ipynb"
+        if target.exists() and target.stat().st_mtime > page.stat().st_mtime:
+            continue  # the page is as it was
+        notebook = portable(source.stem, source, article(page), order, app.config.html_baseurl)
         nbformat.validate(notebook)
-        nbformat.write(notebook, folder / f"{source.stem}.ipynb")
+        nbformat.write(notebook, target)
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
