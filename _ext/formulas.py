@@ -77,6 +77,13 @@ def copy_katex(app):
     shutil.copyfile(COPY_TEX, static / COPY_TEX.name)
 
 
+def close_engine(app, exception):
+    """End V8's thread: Python 3.13 would wait for it at its own end, for ever."""
+    if engine.cache_info().currsize:
+        engine().close()
+        engine.cache_clear()
+
+
 def setup(app):
     if not COPY_TEX.exists():
         raise SphinxError(f"KaTeX is not at {KATEX}; install requirements.txt again")
@@ -84,4 +91,5 @@ def setup(app):
     app.add_css_file("katex.css")
     app.add_js_file(COPY_TEX.name)
     app.connect("builder-inited", copy_katex)
+    app.connect("build-finished", close_engine)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
