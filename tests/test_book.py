@@ -86,6 +86,7 @@ def tab(context):
 
 
 def open_page(tab, address, name):
+    tab.goto("about:blank")  # ends what the last page was still asking for
     tab.context.faults.clear()
     tab.goto(f"{address}/{name}.html")
 
