@@ -21,6 +21,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,7 @@ from peers import PEERS
 from problems import PROBLEMS, make, save
 
 FOLDER = Path(__file__).resolve().parent
+PAUSE = 0.2  # seconds; threads of the peer before may wait for more work, at full load
 COLD, WARM = 2, 5  # repetitions; cold ones one less for the larger problems
 PACKAGES = ["jax", "numpy", "optax", "equinox", "flax", "keras", "torch", "scikit-learn"]
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}  # or PyTorch stalls when other programs run
@@ -48,6 +50,7 @@ class Worker:
         self.first = json.loads(self.process.stdout.readline())
 
     def seconds(self):
+        time.sleep(PAUSE)
         self.process.stdin.write("again\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
