@@ -11,7 +11,20 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bs4 import BeautifulSoup
 from sphinx import addnodes
+
+FRONT_DOOR = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url={page}">
+{head}
+<link rel="icon" href="_static/favicon.svg">
+</head>
+<body><a href="{page}">To the book</a></body>
+</html>
+"""
 
 
 def base_url(config):
@@ -61,10 +74,21 @@ def write_sitemap(app, exception):
         Path(app.outdir, "sitemap.xml").write_text(text, encoding="utf-8")
 
 
+def write_front_door(app, exception):
+    """The book's own address leads to the landing page, and is shared with its description."""
+    if exception is None and app.builder.format == "html":
+        landing = app.builder.get_target_uri(app.config.root_doc)
+        page = BeautifulSoup(Path(app.outdir, landing).read_text("utf-8"), "html.parser")
+        shared = page.select("title, meta[name=description], meta[property], link[rel=canonical]")
+        text = FRONT_DOOR.format(page=landing, head="\n".join(map(str, shared)))
+        Path(app.outdir, "index.html").write_text(text, encoding="utf-8")
+
+
 def setup(app):
     app.add_config_value("github_repository", "", rebuild="html", types=[str])
     app.connect("config-inited", spread_base_url)
     app.connect("doctree-read", list_index, priority=200)  # after the contents are known
     app.connect("html-page-context", mend_metatags, priority=900)
     app.connect("build-finished", write_sitemap)
+    app.connect("build-finished", write_front_door)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,12 +4,14 @@ A small book with the real configuration and the real extension is built in an e
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +37,7 @@ A paragraph.
 {second}
 ```
 """
+ADDRESS = "https://economist.example/book/"
 TOC = "format: jb-book\nroot: lectures/one\nchapters:\n  - file: lectures/two\n"
 
 
@@ -47,7 +50,7 @@ def build(book):
     """Exit status, output, and the names of the lectures that were executed."""
     program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
     command = [program, "build", ".", "-W", "-n", "--keep-going"]
-    env = os.environ | {"PYTHONPATH": str(book / "code")}
+    env = os.environ | {"PYTHONPATH": str(book / "code"), "BOOK_URL": ADDRESS.rstrip("/")}
     result = subprocess.run(command, cwd=book, env=env, capture_output=True, text=True, timeout=300)
     out = result.stdout + result.stderr
     executed = [n for n in ("one", "two") if f"{n}.md: Executing notebook" in out]
@@ -71,11 +74,24 @@ def book(tmp_path_factory):
     return book
 
 
+def check_addresses(html):
+    """Search engines and shared links are told where the book is, in full."""
+    pages = ["lectures/one.html", "lectures/two.html"]
+    for file, page in [("index.html", pages[0]), *zip(pages, pages)]:
+        head = BeautifulSoup((html / file).read_text("utf-8"), "html.parser").head
+        assert head.select_one("link[rel=canonical]")["href"] == ADDRESS + page
+        assert head.select_one("meta[property='og:url']")["content"] == ADDRESS + page
+        picture = head.select_one("meta[property='og:image']")["content"]
+        assert (html / picture.removeprefix(ADDRESS)).is_file(), picture
+    sitemap = (html / "sitemap.xml").read_text("utf-8")
+    assert re.findall("<loc>(.*?)</loc>", sitemap) == [ADDRESS + page for page in pages]
+
+
 def test_life_of_a_book(book):
     """One story rather than many tests: each build stands on the one before."""
     status, out, executed = build(book)
     assert (status, executed) == (0, ["one", "two"]), out
-    assert (book / "_build/html/index.html").exists()
+    check_addresses(book / "_build/html")
 
     status, out, executed = build(book)
     assert (status, executed) == (0, []), "nothing changed, so nothing is executed"
