@@ -5,7 +5,10 @@ are there, their styles become one file, which holds the rules that some page us
 """
 
 import re
+from base64 import b64decode
+from collections import Counter
 from copy import copy
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from bs4 import BeautifulSoup
@@ -89,6 +92,18 @@ def size_images(page, context):
         image["decoding"] = "async"
 
 
+def keep_frames_beside_the_page(page, context):
+    """The frames of an animation would delay the words of its page: they become files."""
+    folder = context["outdir"] / "_images"
+    folder.mkdir(exist_ok=True)
+    for image in page.select("img[src^='data:image/']"):
+        kind, data = image["src"].removeprefix("data:image/").split(";base64,")
+        content = b64decode(data)
+        name = f"{sha256(content).hexdigest()}.{kind}"
+        (folder / name).write_bytes(content)
+        image["src"] = context["pathto"](f"_images/{name}", resource=True)
+
+
 def image_size(path):
     """Width and height of a figure in CSS pixels; PNG figures have two dots for one of them."""
     if path.suffix == ".svg":
@@ -99,12 +114,20 @@ def image_size(path):
         return [side // 2 for side in image.size]
 
 
+def colour_only_what_differs(page, context):
+    """Half of the spans in code give a word the colour that it has without them."""
+    for word in page.select(".highlight :is(.n, .p, .w)"):
+        word.unwrap()
+
+
 def open_solutions_natively(page, context):
     """A solution folds without a script, opens by keyboard, and is found by a search in it."""
     for solution in page.select("div.admonition.dropdown"):
         title = solution.select_one(".admonition-title")
-        if title is None:  # a proof begins without one
-            title = page.new_tag("p", string=solution["class"][0].title())
+        if title is None:  # a proof has it as its first word
+            word, _, text = solution.p.contents[0].partition(". ")
+            solution.p.contents[0].replace_with(text)
+            title = page.new_tag("p", string=word)
             solution.insert(0, title)
         title.name = "span"
         title["class"] = ["sd-summary-text"]
@@ -112,8 +135,14 @@ def open_solutions_natively(page, context):
             link.unwrap()
         title.wrap(page.new_tag("summary", attrs={"class": "admonition-title"}))
         solution.name = "details"
-        for content in solution.select("#solution-content"):  # the same in each solution
-            del content["id"]
+
+
+def identify_nothing_twice(page, context):
+    """Extensions give all proofs, exercises and solutions of a page the same identifier."""
+    often = Counter(tag["id"] for tag in page.select("[id]"))
+    for tag in page.select("[id]"):
+        if often[tag["id"]] > 1:
+            del tag["id"]
 
 
 def name_no_empty_header(page, context):
@@ -121,6 +150,21 @@ def name_no_empty_header(page, context):
     for corner in page.select("th"):
         if not corner.get_text(strip=True) and not corner.img:
             corner.name = "td"
+
+
+def align_words_left(page, context):
+    """Numbers end below one another, words begin so: in a table's first column, or in all."""
+    for table in page.select("table.dataframe"):
+        for tag in ("th", "td"):
+            cells = table.select(f"tbody {tag}")
+            if all(re.search("[a-z]{3}", cell.get_text()) for cell in cells):
+                table["class"].append(f"{tag}-in-words")
+
+
+def say_success_in_a_word(page, context):
+    """MyST-NB's sign for it is in no font of some systems."""
+    for sign in page.find_all(string="✅"):
+        sign.replace_with("succeeded")
 
 
 def speak_plainly_of_works(page, context):
@@ -143,7 +187,11 @@ def show_picture_of(page, context):
 
 
 def say_things_once(page, context):
-    """The theme writes the viewport three times, and the contents once more for print."""
+    """The theme writes the viewport three times, and the contents once more for print.
+
+    It also puts the book's title after that of the landing page, which is the same.
+    """
+    page.title.string = " — ".join(dict.fromkeys(page.title.string.split(" — ")))
     for meta in page.select("meta[name=viewport]")[1:]:
         meta.decompose()
     for double in page.select("#jb-print-docs-body, #ethical-ad-placement"):
@@ -160,8 +208,9 @@ def summarise_empty_places(page, context):
 
 FAULTS = [
     load_one_stylesheet, open_solutions_natively, load_scripts_late, show_picture_of, size_images,
-    say_things_once, name_no_empty_header, speak_plainly_of_works, mark_sidebar,
-    summarise_empty_places,
+    keep_frames_beside_the_page, colour_only_what_differs, say_things_once,
+    identify_nothing_twice, name_no_empty_header, align_words_left, say_success_in_a_word,
+    speak_plainly_of_works, mark_sidebar, summarise_empty_places,
 ]
 
 
@@ -181,7 +230,7 @@ class FinishedPages(BuiltinTemplateLoader):
         page = BeautifulSoup(text, "html.parser")
         self.styles = [link["href"] for link in page.select("link[rel=stylesheet]")]
         for mend in FAULTS:
-            mend(page, context | {"image_files": images})
+            mend(page, context | {"image_files": images, "outdir": Path(self.builder.outdir)})
         return str(page)
 
 

@@ -1,5 +1,6 @@
 """The built pages are whole. Run after `make book`."""
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -50,8 +51,6 @@ def test_nothing_is_loaded_from_elsewhere(name):
     assert tags
     for tag in tags:
         source = urlsplit(tag.get("src") or tag.get("href"))
-        if source.scheme == "data":  # a frame of an animation, part of the page
-            continue
         assert not source.netloc
         assert (page(name).parent / unquote(source.path)).exists()
 
@@ -66,6 +65,19 @@ def test_no_raw_markup(name):
     )
     for mark in ("```", ":::", "{ref}", "{doc}", "{cite", "{numref}", "{eq}", "{prf:", "{glue"):
         assert mark not in text, mark
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_identifiers_are_unique(name):
+    names = Counter(tag["id"] for tag in soup(page(name)).select("[id]"))
+    assert [name for name, often in names.items() if often > 1] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_proof_is_announced_once(name):
+    for proof in article(name).select("details.proof"):
+        assert proof.summary.get_text(strip=True) == "Proof"
+        assert "Proof" not in proof.p.get_text()
 
 
 @pytest.mark.parametrize("name", NAMES)
