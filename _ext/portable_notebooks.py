@@ -197,7 +197,8 @@ def article(path):
     """The text of a built page, without what only a browser can use."""
     page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
     body = page.select_one("article.bd-article")
-    for element in body.select("a.headerlink, svg, script, style, .sd-summary-state-marker"):
+    for element in body.select(
+            "a.headerlink, a:has(img), svg, script, style, .sd-summary-state-marker"):
         element.decompose()
     for number in body.select("span.caption-number"):
         number.name = "strong" if number.find_parent("figcaption") else "span"

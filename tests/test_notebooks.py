@@ -96,7 +96,7 @@ def test_no_raw_markup(name):
     """Markdown, formulas and folded parts, and nothing that only Sphinx or a browser reads."""
     text = re.sub(r"`[^`\n]+`|<code>.*?</code>", "", words(name))
     for mark in ("```", ":::", "{ref}", "{doc}", "{cite", "{numref}", "{eq}", "{prf:", "{glue",
-                 ":label:", ")=\n", "\\(", "\\)", "¶", "data:image", "](#"):
+                 ":label:", ")=\n", "\\(", "\\)", "¶", "![", "data:image", "](#"):
         assert mark not in text, mark
     plain = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", text, flags=re.S)
     assert "$" not in plain, "a formula is not closed, or runs over a line"
