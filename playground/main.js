@@ -9,7 +9,8 @@ import {
 } from "./state.js";
 
 const LIVE = ["lr", "l2"]; // may change while the network trains
-const FRAME = 8; // milliseconds of a frame that go into training
+const FRAME = 1000 / 60; // milliseconds
+const TRAINING = FRAME / 2; // of a frame at most; less where frames come late
 const GRID = spaced(101);
 const LABELS = {
   target: "Data", n: "Observations", noise: "Noise", layers: "Hidden units",
@@ -168,10 +169,12 @@ class Playground {
   play() {
     this.playing = true;
     this.button("play").textContent = "Pause";
-    let spoken = performance.now();
-    const frame = () => {
+    let [spoken, before, budget] = [performance.now(), performance.now(), TRAINING];
+    const frame = (now) => {
       if (!this.playing) return;
-      const end = performance.now() + FRAME;
+      budget = now - before > 1.2 * FRAME ? 0.8 * budget : Math.min(TRAINING, budget + 0.1);
+      before = now;
+      const end = performance.now() + budget;
       while (this.step() && performance.now() < end);
       this.draw();
       if (!this.playing || performance.now() > spoken + 2000) {
