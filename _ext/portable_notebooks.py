@@ -307,7 +307,7 @@ def portable(name, source, body, order, address):
             cells.append(new_markdown_cell("\n\n".join(text)))
             text.clear()
 
-    for part in parts:
+    for part in [*parts, *citations(body, order)]:
         if part is None:
             cell = next(queue)
             text.extend([ON_PURPOSE] if has_tag(cell, "raises-exception") else [])
@@ -318,7 +318,6 @@ def portable(name, source, body, order, address):
             if part.startswith("#"):
                 flush()
             text.append(part)
-    text.extend(citations(body, order))
     flush()
 
     where = f"[{name}]({address}lectures/{name}.html)" if address else name

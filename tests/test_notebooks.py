@@ -105,6 +105,13 @@ def test_no_raw_markup(name):
 
 
 @pytest.mark.parametrize("name", LECTURES)
+def test_each_heading_starts_a_cell(name):
+    """JupyterLab folds what is below the heading of a cell, and puts the handle at its top."""
+    assert not [c.source for c in notebook(name).cells
+                if c.cell_type == "markdown" and re.search(r"\n#+ ", c.source)]
+
+
+@pytest.mark.parametrize("name", LECTURES)
 def test_formulas_are_whole(name):
     formulas = re.findall(r"\$\$(.*?)\$\$", words(name), re.S)
     for formula in formulas:
