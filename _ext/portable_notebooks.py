@@ -79,8 +79,8 @@ SHELL.events.register("post_run_cell", after)
 install({libraries})
 install({data}, "--no-deps")  # only for the data files inside
 {files}
-print("ready")
-{magics}'''
+{magics}
+print("ready")'''
 
 FILE = """
 Path("{name}").write_text(r'''{source}''', encoding="utf-8")
