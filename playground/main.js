@@ -245,5 +245,8 @@ class Playground {
 const root = document.getElementById("playground-app");
 if (root) {
   start().then(() => { window.playground = new Playground(root); },
-    () => { root.textContent = NO_WASM; });
+    () => {
+      root.textContent = NO_WASM;
+      root.style.minHeight = 0;
+    });
 }
