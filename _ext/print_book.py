@@ -63,7 +63,7 @@ def contents(toc, chapters):
         titles = {n: chapters[n].h1.get_text().rstrip("#") for n in names}
         lines = "".join(f'<li><a href="#{n}">{title}</a></li>' for n, title in titles.items())
         parts.append(f"<h3>{part['caption']}</h3><ul>{lines}</ul>")
-    return f'<nav class="book-contents"><h2>Contents</h2>{"".join(parts)}</nav>'
+    return f'<nav><h2>Contents</h2>{"".join(parts)}</nav>'
 
 
 def book():
@@ -76,7 +76,8 @@ def book():
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
         "<title>Deep Learning with JAX</title>"
         '<link rel="stylesheet" href="../_static/pages.css">'
-        f'<body class="whole-book"><main class="bd-content">{front}{contents(toc, chapters)}'
+        "<style>main { display: block; } article ~ * { break-before: page; }</style>"
+        f'<body><main class="bd-content">{front}{contents(toc, chapters)}'
         f'{"".join(map(str, rest))}</main></body></html>')
 
 
