@@ -25,9 +25,10 @@ def run(program, arguments, folder):
 
 
 def bundle(folder):
-    """Path of the script, in `folder`; made anew when a file of the playground has changed."""
+    """Path of the script, in `folder`; made anew when the playground or this file has changed."""
     files = [p for p in sorted(SOURCE.glob("*")) if p.is_file() and ".test." not in p.name]
-    digest = hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
+    sources = [*files, Path(__file__)]
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()
     script, seal = folder / SCRIPT, folder / "digest"
     if not (script.exists() and seal.exists() and seal.read_text() == digest):
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,7 @@ def bundle(folder):
         run(npm, ["ci"], folder)
         run(node, ["node_modules/esbuild/bin/esbuild", "main.js", "--bundle", "--minify",
                    "--format=iife", "--target=es2022", "--legal-comments=eof",
-                   f"--outfile={SCRIPT}"], folder)
+                   "--inject:instances.js", f"--outfile={SCRIPT}"], folder)
         seal.write_text(digest)
     return script
 

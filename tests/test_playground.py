@@ -98,6 +98,24 @@ def test_page_and_dl_core_take_the_same_steps(open_page, fragment, sigma):
     assert losses[-1] < losses[0]
 
 
+COUNT_INSTANCES = """
+  window.instances = 0
+  WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
+    construct: (target, given) => { window.instances += 1; return new target(...given) }
+  })
+"""
+
+
+def test_kernels_keep_their_instance(open_page):
+    page = open_page(script=COUNT_INSTANCES)
+    page.wait_for_function("window.playground?.run")
+    several = "() => { for (let i = 0; i < 5; i++) playground.step(), playground.draw() }"
+    page.evaluate(several)
+    kernels = page.evaluate("window.instances")
+    page.evaluate(several)
+    assert page.evaluate("window.instances") == kernels > 10
+
+
 def test_settings_travel_in_the_address(open_page):
     page = open_page("#n=25&layers=5-5")
     assert page.input_value("[name=layers]") == "5-5"
