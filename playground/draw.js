@@ -14,6 +14,10 @@ const line = (xs, ys) => Array.from(xs, (x, i) => [x, ys[i]])
   .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
   .map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
 
+// At most four characters for a power of ten, which is all that fits beside an axis.
+const short = (v) => [String(v), v.toExponential().replace("+", "")]
+  .reduce((a, b) => (b.length < a.length ? b : a));
+
 // Axes with a few ticks inside `svg`; returns functions from data to picture coordinates.
 function axes(svg, { xlim, ylim, xticks, yticks, xlabel, ylabel, log = false }) {
   const [left, right, top, bottom] = [48, 392, 10, 222];
@@ -29,7 +33,7 @@ function axes(svg, { xlim, ylim, xticks, yticks, xlabel, ylabel, log = false }) 
     text(sx(v), bottom + 16, v === xlim[1] ? "end" : "middle", String(v)); // stays inside
   }
   for (const v of yticks) {
-    text(left - 6, sy(v) + 4, "end", Math.abs(v) < 1000 ? String(v) : v.toExponential());
+    text(left - 6, sy(v) + 4, "end", short(v));
   }
   text((left + right) / 2, bottom + 34, "middle", xlabel);
   svg.append(element("text", {
