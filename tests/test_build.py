@@ -61,7 +61,7 @@ def build(book):
 def book(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
     for name in ("_config.yml", "pyproject.toml", "references.bib", "requirements.txt", "_ext",
-                 "_static", "playground"):
+                 "_static", "playground", "package.json", "package-lock.json", ".npmrc"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, book / name)
     (book / "code").mkdir()
@@ -116,6 +116,13 @@ def test_life_of_a_book(book):
     status, out, executed = build(book)
     assert status != 0, "a warning on a page is an error"
     assert not (book / "_build/html").exists()
+
+    write(book, "two", "from shared import answer", "assert answer == 42")
+    with (book / "lectures" / "two.md").open("a") as lecture:
+        lecture.write("\nA formula that is not closed: $\\frac{1}$.\n")
+    status, out, executed = build(book)
+    assert status != 0, "a formula that KaTeX cannot read is an error"
+    assert re.search(r"two\.md:\d+: WARNING: KaTeX parse error", out), out
 
     write(book, "two", "from shared import answer", "assert answer == 42")
     status, out, executed = build(book)

@@ -1,6 +1,6 @@
 """The playground: its program alone, the cells that it gives away, and its page in a browser.
 
-Run after `make book`, which fetches what playground/package-lock.json pins.
+Run after `make book`, which fetches what package-lock.json pins.
 """
 
 import json
