@@ -27,7 +27,7 @@ def find_browser():
 
 
 def chapter(name):
-    """The article of a page, its anchors made unique in the book, its solutions opened."""
+    """The article of a page, its anchors made unique in the book."""
     page = BeautifulSoup((HTML / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
     article = page.select_one("article")
     stem = Path(name).name
@@ -35,8 +35,6 @@ def chapter(name):
         tag["id"] = f"{stem}--{tag['id']}"
     for link in article.select("a[href]"):
         link["href"] = inside(link["href"], stem)
-    for solution in article.select("details"):
-        solution["open"] = ""
     for image in article.select("img"):
         del image["loading"]
     for script in article.select("script"):

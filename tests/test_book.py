@@ -190,3 +190,15 @@ def test_an_animation_is_played_by_keyboard(tab, address):
     tab.keyboard.press("ArrowRight")
     assert player.locator("img").nth(1).is_visible()
     assert player.locator("img:visible").count() == 1
+
+
+def test_print_opens_what_is_folded(tab, address):
+    open_page(tab, address, next(
+        name for name in LECTURES if "<details" in (HTML / f"{name}.html").read_text("utf-8")))
+    inner = tab.locator("main details:not([open]) p").last
+    seen = {}
+    for media in "screen", "print":
+        tab.emulate_media(media=media)
+        seen[media] = inner.is_visible()
+    tab.emulate_media(media="screen")
+    assert seen == {"screen": False, "print": True}
