@@ -1,6 +1,8 @@
 """Every lecture keeps the book's promises to its reader: structure, figures, exercises, claims."""
 
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from statistics import median
