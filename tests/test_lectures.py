@@ -1,5 +1,6 @@
 """Every lecture keeps the book's promises to its reader: structure, figures, exercises, claims."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -51,6 +52,14 @@ def headings(page, level):
 
 def figures(page):
     return [cell for cell in cells(page) if "plt.show()" in cell.source]
+
+
+def is_python(source):
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 def is_claim(cell):
@@ -105,6 +114,15 @@ def test_cells_are_short_and_all_run(page):
         tags = set(cell.metadata.get("tags", []))
         assert not FORBIDDEN_TAGS & tags
         assert "remove-cell" not in tags or cell.source.startswith("%"), "only magics are hidden"
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_nothing_unused_or_undefined(page):
+    """ruff's F rules on all cells of a page, but those that are no Python on purpose."""
+    code = "\n".join(cell.source for cell in cells(page) if is_python(cell.source))
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F", "-"]
+    result = subprocess.run(ruff, input=code, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize("page", EXECUTED)
