@@ -84,7 +84,7 @@ def visit_math_block(self, node):
 
 
 def copy_katex(app):
-    """Copy style, fonts and the script by which a copied formula is TeX."""
+    """Copy style, fonts, their licence, and the script by which a copied formula is TeX."""
     if app.builder.format != "html":
         return
     npm_packages.install()
@@ -96,6 +96,7 @@ def copy_katex(app):
     css = re.sub(r',url\([^)]*\) format\("(woff|truetype)"\)', "", css)
     (static / "katex.css").write_text(css, encoding="utf-8")
     shutil.copyfile(COPY_TEX, static / COPY_TEX.name)
+    shutil.copyfile(KATEX.parent / "LICENSE", static / "katex.LICENSE.txt")
 
 
 def close_engine(app, exception):

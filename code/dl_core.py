@@ -77,7 +77,7 @@ def _draw_layers(key, sizes, init, dtype):
 def mlp(theta, x, sigma=jnp.tanh):
     """Multilayer perceptron: x = sigma(x @ W + b) in hidden layers, the last one affine.
 
-    Args: theta: list of (W, b); x: (n, k), or one row (k,).
+    Args: theta: list of pairs of arrays (W, b); x: (n, k), or one row (k,).
     Returns: (n, m), or (m,).
     Raises: ValueError if x does not fit the first layer.
     Source: slides, "Definition of an ANN", with the identity as last activation.
@@ -106,7 +106,7 @@ def mse(theta, x, y, model=mlp):
     (1/n) sum_i |y_i - f_theta(x_i)|^2
 
     Args: theta: pytree; x: (n, k); y: (n, m), or (n,) if the model returns that; same unit
-        as the model's output.
+        as the model's output. One row y (m,) counts as m observations.
     Returns: scalar, in squared units of y.
     Raises: ValueError if there is no data or the prediction's shape differs from y's.
     Source: slides, "Nonlinear regression".
@@ -150,7 +150,8 @@ def cross_entropy(theta, x, labels, model=mlp):
         low, high = jax.device_get(labels).min(), jax.device_get(labels).max()
         if low < 0 or high >= m:
             raise ValueError(f"labels run from {low} to {high}, the classes from 0 to {m - 1}")
-    index = jnp.where(labels < 0, m, labels)  # a negative index would count from the end
+    index = labels.astype(int)  # wide enough for m
+    index = jnp.where(index < 0, m, index)  # a negative index would count from the end
     log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), index[..., None], axis=-1)
     return -jnp.mean(log_p)
 
@@ -232,6 +233,8 @@ def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, n
     """
     x, y = _data(x, y)
     steps, eval_every = _count("steps", steps), _count("eval_every", eval_every)
+    batch_size = None if batch_size is None else _count("batch_size", batch_size)
+    patience = None if patience is None else _count("patience", patience)
     _check_options(
         len(x), steps, lr, batch_size, key, noise_key, optimizer, l2, validation, patience,
         eval_every)
@@ -346,6 +349,11 @@ def _finish(state, losses, val_losses, patience, eval_every):
             f"the loss is not finite from step {finite.argmin()} on; lower lr, or scale the data",
             RuntimeWarning, stacklevel=3,
         )
+    elif val_losses is not None and _is_concrete(losses) and not _is_finite(val_losses).all():
+        warnings.warn(
+            "the validation loss is not finite, the training loss is; look at the validation data",
+            RuntimeWarning, stacklevel=3,
+        )
     if patience is None:
         return Fit(state.theta, losses, val_losses)
     return Fit(state.best.theta, losses, val_losses, state.best.step)
@@ -366,7 +374,8 @@ def _is_finite(a):
 def _is_positive(a, or_zero=False):
     """Whether a is one finite number above zero, as far as its value can be looked at."""
     try:
-        return not _is_concrete(a) or bool((a >= 0 if or_zero else a > 0) and a < float("inf"))
+        fits = not _is_concrete(a) or bool((a >= 0 if or_zero else a > 0) and a < float("inf"))
+        return fits and getattr(a, "ndim", 0) == 0
     except (TypeError, ValueError):  # not a number, or many
         return False
 
@@ -377,8 +386,12 @@ def _weights(theta):
 
 def _array(name, a):
     try:
-        return jnp.asarray(a)
-    except (TypeError, ValueError) as error:
+        array = jnp.asarray(a)
+        whole = jnp.issubdtype(array.dtype, jnp.integer) and _is_concrete(array)
+        if whole and hasattr(a, "__array__") and (a.__array__() != jax.device_get(array)).any():
+            raise OverflowError(f"too large for {array.dtype}; make them floats")
+        return array
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{name} cannot be made an array ({error}); pass numbers, the rows of equal length"
         ) from error
@@ -419,7 +432,7 @@ def _check_options(n, steps, lr, batch_size, key, noise_key, optimizer, l2, vali
                    eval_every):
     if not callable(lr) and not _is_positive(lr):
         raise ValueError(f"lr = {lr!r} must be positive, one number; 0.01 is a first try")
-    if batch_size is not None and _count("batch_size", batch_size) > n:
+    if batch_size is not None and batch_size > n:
         raise ValueError(f"batch_size = {batch_size} exceeds the {n} observations; None uses all")
     if batch_size is not None:
         _check_key("key", key)
@@ -435,7 +448,7 @@ def _check_options(n, steps, lr, batch_size, key, noise_key, optimizer, l2, vali
         raise ValueError(f"eval_every = {eval_every} exceeds steps = {steps}; lower it")
     if patience is not None and validation is None:
         raise ValueError("patience compares validation losses: pass validation=(x_val, y_val)")
-    if patience is not None and _count("patience", patience) < eval_every:
+    if patience is not None and patience < eval_every:
         raise ValueError(f"patience = {patience} must be at least eval_every = {eval_every}")
 
 

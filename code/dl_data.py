@@ -126,7 +126,7 @@ def standardise(train, *others):
 
     Args: train, others: (n, k) arrays or frames with the same columns.
     Returns: list of (n, k) float32 arrays, train first. A constant column becomes zero.
-    Raises: ValueError if the columns differ in number, or train has no rows.
+    Raises: ValueError if the columns differ in number, or train has no rows or gaps.
     """
     train, *others = (np.asarray(a, dtype=float) for a in (train, *others))
     if any(a.ndim != 2 or a.shape[1:] != train.shape[1:] for a in (train, *others)):
@@ -134,8 +134,12 @@ def standardise(train, *others):
         raise ValueError(f"shapes {shapes} must be (n, k) with one k; a vector becomes a[:, None]")
     if len(train) == 0:
         raise ValueError(f"train has shape {train.shape}: no rows to take a mean of")
-    mean, sd = train.mean(axis=0), train.std(axis=0)
-    return [((a - mean) / np.where(sd > 0, sd, 1)).astype(np.float32) for a in (train, *others)]
+    if not np.isfinite(train).all():
+        raise ValueError("train contains NaN or infinity; drop or fill such rows")
+    constant = (train == train[0]).all(axis=0)  # where rounding would make a tiny deviation
+    mean = np.where(constant, train[0], train.mean(axis=0))
+    sd = np.where(constant, 1, train.std(axis=0))
+    return [((a - mean) / sd).astype(np.float32) for a in (train, *others)]
 
 
 def _table(package, path, **options):

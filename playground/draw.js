@@ -1,5 +1,7 @@
 // Pictures, drawn as SVG so that colours follow the theme of the page.
 
+import { POINT } from "./state.js";
+
 const NS = "http://www.w3.org/2000/svg";
 const SHOWN = 16; // units of a layer that are drawn
 
@@ -9,6 +11,8 @@ export function element(name, attributes = {}, ...children) {
   node.append(...children);
   return node;
 }
+
+const between = ([low, high], share) => low + share * (high - low);
 
 const line = (xs, ys) => Array.from(xs, (x, i) => [x, ys[i]])
   .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
@@ -45,7 +49,7 @@ function axes(svg, { xlim, ylim, xticks, yticks, xlabel, ylabel, log = false }) 
 // Data, true curve, fitted curve and one hidden unit. `update` moves the last two.
 export function fitPlot(svg, data, truth) {
   const frame = axes(svg, {
-    xlim: [0, 5], ylim: [-1.5, 4], xticks: [0, 1, 2, 3, 4, 5], yticks: [-1, 0, 1, 2, 3, 4],
+    xlim: POINT.x, ylim: POINT.y, xticks: [0, 1, 2, 3, 4, 5], yticks: [-1, 0, 1, 2, 3, 4],
     xlabel: "input x", ylabel: "outcome y" });
   const clip = element("g", { "clip-path": "inset(0)" });
   const curve = (name, x, y) => element("polyline", {
@@ -57,8 +61,8 @@ export function fitPlot(svg, data, truth) {
   svg.append(clip);
   return {
     toData: (px, py) => [
-      (5 * (px - frame.left)) / (frame.right - frame.left),
-      4 - (5.5 * (py - frame.top)) / (frame.bottom - frame.top)],
+      between(POINT.x, (px - frame.left) / (frame.right - frame.left)),
+      between(POINT.y, (frame.bottom - py) / (frame.bottom - frame.top))],
     update(x, fitted, hidden) {
       const sx = Array.from(x, frame.sx);
       fit.setAttribute("points", line(sx, Array.from(fitted, frame.sy)));

@@ -5,7 +5,7 @@ import { FUNCTIONS, sample, spaced } from "./data.js";
 import { fitPlot, lossPlot, networkPlot } from "./draw.js";
 import { deadUnits, start, trainer } from "./model.js";
 import {
-  ACTIVATIONS, PRESETS, TARGETS, defaults, fromFragment, parse, size, toFragment, write,
+  ACTIVATIONS, POINT, PRESETS, TARGETS, defaults, fromFragment, parse, size, toFragment, write,
 } from "./state.js";
 
 const LIVE = ["lr", "l2"]; // may change while the network trains
@@ -105,6 +105,7 @@ class Playground {
     this.run = null;
     this.history = [];
     this.diverged = false;
+    this.choose(null);
     this.data = sample(this.settings);
     const f = FUNCTIONS[this.settings.target];
     this.fit = fitPlot(this.svg.fit, this.data, f && { x: GRID, y: GRID.map(f) });
@@ -199,7 +200,8 @@ class Playground {
     try {
       const settings = { ...this.settings, [input.name]: parse(input.name, input.value) };
       if (settings.batch !== "all" && settings.batch > size(settings)) {
-        throw new Error(`at most the ${size(settings)} observations, or all`);
+        if (input.name === "batch") throw new Error(`at most ${size(settings)}, or all`);
+        settings.batch = "all";
       }
       input.setCustomValidity("");
       if (LIVE.includes(input.name)) this.show(settings);
@@ -237,7 +239,7 @@ class Playground {
     const at = new DOMPoint(event.clientX, event.clientY)
       .matrixTransform(this.svg.fit.getScreenCTM().inverse());
     const point = this.fit.toData(at.x, at.y).map((v) => Number(v.toFixed(2)));
-    if (point[0] < 0 || point[0] > 5 || point[1] < -1.5 || point[1] > 4) return;
+    if (["x", "y"].some((axis, i) => point[i] < POINT[axis][0] || point[i] > POINT[axis][1])) return;
     this.set({ ...this.settings, points: [...this.settings.points, point] });
   }
 }

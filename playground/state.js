@@ -2,7 +2,7 @@
 
 export const TARGETS = ["curve", "step", "wave", "points"];
 export const ACTIVATIONS = ["tanh", "relu", "sigmoid", "square"];
-const POINT = { x: [0, 5], y: [-1.5, 4] }; // the drawing area, in units of x and y
+export const POINT = { x: [0, 5], y: [-1.5, 4] }; // the drawing area, in units of x and y
 
 const between = (low, high) => (text) => {
   const value = Number(text);

@@ -94,7 +94,7 @@ def test_imports_jax_and_the_standard_library_only():
 
 
 def test_source_is_short():
-    assert len(Path(dl_core.__file__).read_text().splitlines()) <= 460
+    assert len(Path(dl_core.__file__).read_text().splitlines()) <= 475
 
 
 # The network
@@ -238,6 +238,12 @@ def test_cross_entropy_gradient_is_softmax_minus_one_hot():
 def test_cross_entropy_is_nan_for_wrong_labels_inside_jit(wrong):
     labels = np.where(np.arange(12) == 5, wrong, LABELS)
     assert jnp.isnan(jax.jit(cross_entropy)(CLASSIFIER, X, labels))
+
+
+def test_short_integers_number_many_classes():
+    wide, labels = init_mlp(KEY, (2, 300)), np.arange(12, dtype=np.int8)
+    assert_close(jax.jit(cross_entropy)(wide, X, labels), cross_entropy(wide, X, labels))
+    assert jnp.isnan(jax.jit(cross_entropy)(wide, X, -labels))
 
 
 @settings(max_examples=7, deadline=None, derandomize=True)
@@ -752,6 +758,7 @@ BAD_OPTIONS = {
     "y NaN": ({"y": with_entry(Y, np.nan)}, "^y contains NaN or inf.*drop or fill"),
     "x inf": ({"x": with_entry(X, np.inf)}, "^x contains NaN or inf"),
     "y -inf": ({"y": with_entry(Y, -np.inf)}, "^y contains NaN or inf"),
+    "y beyond int32": ({"y": np.full(Y.shape, 3_000_000_000)}, "^y .*too large for int32.*floats"),
     "validation x": ({"validation": (with_entry(X, np.nan), Y)}, "validation x contains NaN"),
     "validation y": ({"validation": (X, with_entry(Y, np.inf))}, "validation y contains"),
     "validation rows": ({"validation": (X[:5], Y)}, r"validation x.*\(5, 2\).*\(12, 1\)"),
@@ -769,6 +776,7 @@ BAD_OPTIONS = {
     "lr None": ({"lr": None}, "lr = None must be positive"),
     "lr text": ({"lr": "0.1"}, "lr = '0.1' must be positive, one number"),
     "two rates": ({"lr": np.ones(2)}, r"lr = array\(\[1., 1.\]\) must be positive, one number"),
+    "rate in a vector": ({"lr": np.array([0.1])}, r"array\(\[0.1\]\) must be positive, one number"),
     "large batch": ({"batch_size": 13, "key": KEY}, "13 exceeds the 12 observations.*None"),
     "batch 0": ({"batch_size": 0, "key": KEY}, "batch_size = 0 must be a whole number"),
     "batch 2.5": ({"batch_size": 2.5, "key": KEY}, "batch_size = 2.5 must be a whole number"),
@@ -781,6 +789,7 @@ BAD_OPTIONS = {
     "optimizer uncalled": ({"optimizer": optax.adam}, r"adam.*needs init and update"),
     "l2": ({"l2": -0.1}, "l2 = -0.1 must be a number, not negative"),
     "l2 NaN": ({"l2": float("nan")}, "l2 = nan must be a number"),
+    "l2 in a vector": ({"l2": np.array([0.1])}, r"array\(\[0.1\]\) must be a number"),
     "l2 None": ({"l2": None}, "l2 = None must be a number"),
     "l2 on biases": ({"theta": jnp.zeros(2), "loss": linear_mse, "y": Y[:, 0], "l2": 0.1},
                      "two or more axes"),
@@ -826,6 +835,26 @@ def test_patience_ends_a_diverging_run_at_its_best():
         fit = train(THETA, X, Y, lr=100.0, steps=200, validation=(X, Y), patience=50)
     assert fit.losses.shape == (fit.best_step + 50,)
     assert all(jnp.isfinite(p).all() for p in jax.tree.leaves(fit.theta))
+
+
+@pytest.mark.parametrize("patience", [None, 20])
+def test_warns_of_validation_data_without_a_loss(patience):
+    def log_mse(theta, x, y):
+        return mse(theta, jnp.log(x + 4), y)
+
+    with pytest.warns(RuntimeWarning, match="look at the validation data") as caught:
+        fit = train(THETA, abs(X), Y, loss=log_mse, steps=50, patience=patience,
+                    validation=(jnp.full_like(X, -5.0), Y))
+    assert jnp.isfinite(fit.losses).all()
+    assert caught[0].filename == __file__
+
+
+def test_counts_may_be_arrays():
+    plain = train(THETA, X, Y, steps=9, batch_size=4, key=KEY, validation=(X, Y), patience=3)
+    steps, size, patience = jnp.array([9, 4, 3])
+    same = train(THETA, X, Y, steps=steps, batch_size=size, key=KEY, validation=(X, Y),
+                 patience=patience)
+    assert (plain.losses == same.losses).all()
 
 
 # Slow: other platforms, many devices

@@ -116,15 +116,18 @@ def test_standardise_ignores_the_test_rows():
     assert (alone == beside).all()
 
 
-def test_standardise_takes_a_constant_column():
-    (a,) = standardise(np.ones((4, 1)))
+@pytest.mark.parametrize("constant", [1.0, 0.1, 1e9 / 3])
+def test_standardise_takes_a_constant_column(constant):
+    a, b = standardise(np.full((30, 1), constant), [[constant], [constant + 1]])
     assert (a == 0).all()
+    np.testing.assert_allclose(b, [[0], [1]], atol=1e-6)
 
 
 @pytest.mark.parametrize(("arrays", "words"), [
     ((np.ones(3),), r"\(3,\).*a\[:, None\]"),
     ((np.ones((3, 2)), np.ones((3, 1))), r"\(3, 2\), \(3, 1\)"),
     ((np.ones((0, 2)),), "no rows"),
+    ((np.array([[1.0], [np.nan]]),), "NaN"),
 ])
 def test_standardise_refuses(arrays, words):
     with pytest.raises(ValueError, match=words):

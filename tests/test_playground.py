@@ -138,6 +138,26 @@ def test_invalid_entry_says_what_is_allowed(open_page):
     assert "Hidden units must be a whole number from 1 to 64" in page.inner_text(".pg-status")
 
 
+def test_fewer_observations_than_a_batch_make_one_batch(open_page):
+    page = open_page("#batch=32")
+    page.fill("[name=n]", "20")
+    page.press("[name=n]", "Tab")
+    assert page.input_value("[name=batch]") == "all"
+    page.select_option("[name=target]", "points")
+    assert "Click into the first picture" in page.inner_text(".pg-status")
+
+
+def test_layers_may_change_while_a_unit_is_pointed_at(open_page):
+    page = open_page()
+    page.hover(".pg-network [aria-label='unit 6 of hidden layer 3']")
+    page.evaluate("""() => {
+      const input = document.querySelector("[name=layers]")
+      input.value = "4"
+      input.dispatchEvent(new Event("change", { bubbles: true }))
+    }""")
+    assert page.inner_text(".pg-status").startswith("Step 0: training loss")
+
+
 def test_works_by_keyboard(open_page):
     page = open_page()
     page.focus("[data-preset='Dead ReLU']")
