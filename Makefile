@@ -5,6 +5,7 @@
 # make colab  run the portable notebooks of the built book in a replica of Colab
 # make versions  unit tests and lectures on every supported Python, and on old and new JAX
 # make lab    open the lectures as notebooks in JupyterLab
+# make gpu    put JAX for NVIDIA cards into the environment, on Linux
 # make bench  speed beside other libraries, in an environment of its own; writes code/speed.json
 # make lock   compile pyproject.toml to requirements.txt and benchmarks/requirements.txt
 # make clean  remove what the build made; the environments stay
@@ -20,7 +21,7 @@ ON_PAGES := tests/test_pages.py tests/test_notebooks.py tests/test_book.py \
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
 PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)
 
-.PHONY: book pdf test portable nbmake colab versions seeds lab bench lock clean
+.PHONY: book pdf test portable nbmake colab versions seeds lab gpu bench lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -65,6 +66,10 @@ seeds: .venv/installed
 
 lab: .venv/installed
 	$(BIN)/jupyter-lab lectures
+
+gpu: .venv/installed
+	$(BIN)/python -m pip install \
+	    "jax[cuda13]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
 
 bench: .venv-bench/installed
 	PYTHONPATH=code .venv-bench/bin/python benchmarks/speed.py
