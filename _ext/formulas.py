@@ -16,6 +16,7 @@ from pathlib import Path
 
 import npm_packages
 from docutils import nodes
+from sphinx.errors import SphinxError
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
@@ -53,7 +54,10 @@ def engine():
 def typeset(tex, display):
     """HTML and MathML of a formula. Raises ValueError if KaTeX does not understand it."""
     print(json.dumps([tex, display]), file=engine().stdin, flush=True)
-    answer = json.loads(engine().stdout.readline())
+    line = engine().stdout.readline()
+    if not line:
+        raise SphinxError("Node.js ended while it set formulas; what it printed says why")
+    answer = json.loads(line)
     if "error" in answer:
         raise ValueError(answer["error"])
     return answer["html"]

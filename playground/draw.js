@@ -12,7 +12,7 @@ export function element(name, attributes = {}, ...children) {
   return node;
 }
 
-const between = ([low, high], share) => low + share * (high - low);
+const along = ([low, high], share) => low + share * (high - low);
 
 const line = (xs, ys) => Array.from(xs, (x, i) => [x, ys[i]])
   .filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
@@ -61,8 +61,8 @@ export function fitPlot(svg, data, truth) {
   svg.append(clip);
   return {
     toData: (px, py) => [
-      between(POINT.x, (px - frame.left) / (frame.right - frame.left)),
-      between(POINT.y, (frame.bottom - py) / (frame.bottom - frame.top))],
+      along(POINT.x, (px - frame.left) / (frame.right - frame.left)),
+      along(POINT.y, (frame.bottom - py) / (frame.bottom - frame.top))],
     update(x, fitted, hidden) {
       const sx = Array.from(x, frame.sx);
       fit.setAttribute("points", line(sx, Array.from(fitted, frame.sy)));

@@ -239,7 +239,8 @@ class Playground {
     const at = new DOMPoint(event.clientX, event.clientY)
       .matrixTransform(this.svg.fit.getScreenCTM().inverse());
     const point = this.fit.toData(at.x, at.y).map((v) => Number(v.toFixed(2)));
-    if (["x", "y"].some((axis, i) => point[i] < POINT[axis][0] || point[i] > POINT[axis][1])) return;
+    const outside = ([low, high], value) => value < low || value > high;
+    if (outside(POINT.x, point[0]) || outside(POINT.y, point[1])) return;
     this.set({ ...this.settings, points: [...this.settings.points, point] });
   }
 }
