@@ -14,12 +14,8 @@ PYTHON ?= python3
 SEEDS  ?= 0 1 2 3 4 5 6 7 8 9
 BIN    := .venv/bin
 
-# Tests of the built pages.
-ON_PAGES := tests/test_pages.py tests/test_notebooks.py tests/test_book.py \
-    tests/test_playground.py
-
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
-PYTHON313 = $(shell $(PYTHON) tests/versions.py --find 3.13)
+PYTHON313 = $(shell $(PYTHON) tools/versions.py --find 3.13)
 
 .PHONY: book pdf test portable nbmake colab versions seeds lab gpu bench lock clean
 
@@ -27,18 +23,17 @@ book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
 pdf: book
-	$(BIN)/python _ext/print_book.py
+	$(BIN)/python tools/print_book.py
 
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests --ignore=tests/test_build.py $(ON_PAGES:%=--ignore=%)
-	$(BIN)/python -m pytest tests/test_build.py
+	$(BIN)/python -m pytest tests/code tests/lectures
 	$(MAKE) book
-	$(BIN)/python -m pytest $(ON_PAGES)
+	$(BIN)/python -m pytest tests/pages
 	$(MAKE) portable
 
-# The portable notebooks with another seed: once, in the environment that differs most from the
-# one that built the book.
+# The portable notebooks with another seed and a clock that lies: once, in the environment that
+# differs most from the one that built the book.
 portable:
 ifeq ($(PYTHON313),)
 	@echo "NO PYTHON 3.13 FOUND: no replica of Colab, the notebooks run in .venv"
@@ -49,20 +44,20 @@ endif
 
 nbmake: .venv/installed | _build/html/notebooks
 	rm -rf .nbmake
-	$(BIN)/python tests/seeds.py 1 --portable --folder .nbmake --write
+	$(BIN)/python tools/seeds.py 1 --portable --clock-lies --folder .nbmake --write
 	$(BIN)/python -m pytest --nbmake .nbmake
 
 colab: .venv/installed .venv-colab/installed | _build/html/notebooks
-	$(BIN)/python tests/seeds.py 1 --portable --python .venv-colab/bin/python --jobs 2
+	$(BIN)/python tools/seeds.py 1 --portable --clock-lies --python .venv-colab/bin/python
 
 _build/html/notebooks:
 	$(MAKE) book
 
 versions:
-	$(PYTHON) tests/versions.py
+	$(PYTHON) tools/versions.py
 
 seeds: .venv/installed
-	$(BIN)/python tests/seeds.py $(SEEDS)
+	$(BIN)/python tools/seeds.py $(SEEDS)
 
 lab: .venv/installed
 	$(BIN)/jupyter-lab lectures
@@ -85,10 +80,10 @@ lock:
 clean:
 	rm -rf _build .nbmake
 
-.venv-colab/installed: tests/colab.txt
+.venv-colab/installed: tools/colab.txt
 	@test -n "$(PYTHON313)" || { echo "make colab needs python3.13"; exit 1; }
 	$(PYTHON313) -m venv --clear .venv-colab
-	.venv-colab/bin/python -m pip install --quiet --requirement tests/colab.txt
+	.venv-colab/bin/python -m pip install --quiet --requirement tools/colab.txt
 	touch $@
 
 # The environment: made once, and again when the lock or the list of modules changes.

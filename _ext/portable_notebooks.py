@@ -6,7 +6,6 @@ whose code cells it holds unchanged. Its first code cell installs what is missin
 files of code/ that the lecture uses beside the notebook: nothing is fetched from the project.
 """
 
-import ast
 import re
 import tomllib
 import zlib
@@ -14,77 +13,19 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from pprint import pformat
 
-import jupytext
+import book
 import nbformat
+from book import has_tag
 from bs4 import BeautifulSoup
-from executed_book import CODE, LOCK, shared_files, syntax_nodes
 from markdownify import MarkdownConverter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.errors import SphinxError
 
-with (CODE.parent / "pyproject.toml").open("rb") as file:
-    PROJECT = tomllib.load(file)["project"]
+PROJECT = tomllib.loads((book.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = {re.split("[<>=]", line)[0] for line in PROJECT["dependencies"]}
+SETUP = Path(__file__).with_name("setup_cell.py").read_text(encoding="utf-8").strip()
 
-SETUP = '''\
-# @title Setup: run this cell first {{ display-mode: "form" }}
-# It installs what is missing, and writes the book's files that this lecture
-# uses beside the notebook. Nothing else has to be fetched.
-import subprocess
-import sys
-import zlib
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-
-
-def is_missing(requirement):
-    try:
-        return not version(requirement.split("==")[0])
-    except PackageNotFoundError:
-        return True
-
-
-def install(requirements, *options):
-    wanted = [r for r in requirements if is_missing(r)]
-    if wanted:
-        print("installing", *wanted)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", *options, *wanted]
-        subprocess.run(pip, check=True)
-
-
-# Cells that raise an error on purpose print it, and "Run all" goes on.
-SHELL, ON_PURPOSE = get_ipython(), {on_purpose}
-show_error = SHELL._showtraceback
-
-
-def is_on_purpose(info):
-    return zlib.crc32(info.raw_cell.strip().encode()) in ON_PURPOSE
-
-
-def print_error(kind, error, lines):
-    print("\\n".join(lines))
-
-
-def before(info):
-    SHELL._showtraceback = print_error if is_on_purpose(info) else show_error
-
-
-def after(result):
-    if is_on_purpose(result.info):
-        result.error_before_exec = result.error_in_exec = None
-
-
-SHELL.events.register("pre_run_cell", before)
-SHELL.events.register("post_run_cell", after)
-install({libraries})
-install({data}, "--no-deps")  # only for the data files inside
-{files}
-{magics}
-print("ready")'''
-
-FILE = """
-Path("{name}").write_text(r'''{source}''', encoding="utf-8")
-"""
+FOLD = {"cellView": "form", "jupyter": {"source_hidden": True}}  # for Colab, for JupyterLab
 
 ON_PURPOSE = ("*The next cell raises an error on purpose. "
               "If that stops the run, go on with the cell after it.*")
@@ -231,99 +172,104 @@ def bibliography(path):
 
 def third_party(sources):
     """Names on the lock of the distributions that Python `sources` import."""
-    modules = set()
-    for node in (n for source in sources for n in syntax_nodes(source)):
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-        modules |= {name.split(".")[0] for name in names}
+    modules = {name.split(".")[0] for name in book.imports(sources)}
     owners = packages_distributions()
     return {o.lower().replace("_", "-") for m in modules for o in owners.get(m, [])} & DIRECT
 
 
-def data_packages(cells):
+def data_packages(sources):
     """Names of the distributions whose files the functions read that are taken from dl_data."""
-    taken = {a.name for cell in cells for n in syntax_nodes(cell)
-             if isinstance(n, ast.ImportFrom) and n.module == "dl_data" for a in n.names}
-    if not taken:
+    names = book.imports(sources)
+    if "dl_data" not in names:
         return set()
-    functions = [n for n in syntax_nodes((CODE / "dl_data.py").read_text(encoding="utf-8"))
-                 if isinstance(n, ast.FunctionDef) and n.name in taken]
-    calls = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Call)]
-    return {c.args[0].value.replace("_", "-") for c in calls
-            if getattr(c.func, "id", "") in ("_table", "_images")}
+    from dl_data import FILES
+
+    return {package for name in names for package, _ in FILES.get(name, [])}
 
 
 def pins(names):
     """The lines of the lock for these distributions."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    lines = book.LOCK.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.split("==")[0] in names]
 
 
-def has_tag(cell, tag):
-    return tag in cell.metadata.get("tags", [])
+def as_source(files):
+    """A dictionary of names and texts as Python source, in which the texts stay readable.
+
+    Raises: SphinxError if a text cannot travel inside a string.
+    """
+    if unfit := [name for name, text in files.items() if "'''" in text]:
+        raise SphinxError(f"{unfit} in code/ contain ''', and cannot travel in a notebook")
+    items = (f"{name!r}: r'''{text}'''," for name, text in files.items())
+    return "\n".join(["{", *items, "}"])
 
 
 def setup_cell(lecture):
-    """The first code cell: requirements, files, and the lecture's hidden cells.
+    """The first code cell: setup_cell.py with its variables set, then the lecture's hidden cells.
 
     Args: lecture: its code cells, hidden ones included, which are magics only.
-    Raises: SphinxError if a file cannot travel inside a string.
     """
-    sources = [cell.source for cell in lecture if not has_tag(cell, "remove-cell")]
-    files = {path.name: path.read_text(encoding="utf-8") for path in shared_files(sources)}
-    if unfit := [name for name, text in files.items() if "'''" in text]:
-        raise SphinxError(f"{unfit} in code/ contain ''', and cannot travel in a notebook")
-    modules = [text for name, text in files.items() if name.endswith(".py")]
-    libraries = third_party(sources + modules)
-    return SETUP.format(
-        libraries=pformat(pins(libraries), width=90),
-        data=pformat(pins(data_packages(sources) - libraries)),
-        on_purpose=[zlib.crc32(cell.source.strip().encode())
-                    for cell in lecture if has_tag(cell, "raises-exception")],
-        files="".join(FILE.format(name=name, source=text) for name, text in files.items()),
-        magics="\n".join(cell.source for cell in lecture if has_tag(cell, "remove-cell")),
-    ).strip()
+    hidden = [cell.source for cell in lecture if has_tag(cell, "remove-cell")]
+    on_purpose = [cell.source for cell in lecture if has_tag(cell, "raises-exception")]
+    sources = [cell.source for cell in lecture if cell.source not in hidden]
+    files = {path.name: path.read_text(encoding="utf-8") for path in book.shared_files(sources)}
+    libraries = third_party(sources + [files[name] for name in files if name.endswith(".py")])
+    variables = {
+        "LIBRARIES": pformat(pins(libraries), width=80),
+        "DATA": pformat(pins(data_packages(sources) - libraries), width=80),
+        "ON_PURPOSE": [zlib.crc32(source.strip().encode()) for source in on_purpose],
+        "FILES": as_source(files),  # the last, as one of them may have a line like these
+    }
+    setup = SETUP
+    for name, value in variables.items():
+        before, after = re.split(rf"^{name} = .*$", setup, maxsplit=1, flags=re.M)
+        setup = f"{before}{name} = {value}{after}"
+    return "\n".join([setup, *hidden, 'print("ready")'])
 
 
 # The notebook
 
 
-def portable(name, source, body, order, address):
+def add_words(cells, words):
+    """Words go on in the last cell, unless that is code, or a heading begins."""
+    if words.startswith("#") or not cells or cells[-1].cell_type == "code":
+        cells.append(new_markdown_cell(words))
+    else:
+        cells[-1].source += f"\n\n{words}"
+
+
+def body_cells(parts, lecture):
+    """The cells of a notebook: `parts` of the page, and for None the next cell of the lecture."""
+    cells, queue = [], iter(lecture)
+    for part in parts:
+        if part is not None:
+            add_words(cells, part)
+            continue
+        cell = next(queue)
+        if has_tag(cell, "raises-exception"):
+            add_words(cells, ON_PURPOSE)
+        tags = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+        fold = FOLD if has_tag(cell, "hide-input") else {}
+        cells.append(new_code_cell(cell.source, metadata=tags | fold))
+    return cells
+
+
+def portable(name, page, works, address):
     """The notebook of a lecture.
 
-    Args: name: of the lecture; source: path of its MyST file; body: article of its page;
-        order: of the works in the bibliography; address: of the published book, or None.
+    Args: name: of the lecture; page: path of its HTML; works: in the bibliography, in order;
+        address: of the published book, or None.
     Raises: SphinxError if page and source differ in their code cells.
     """
-    lecture = [c for c in jupytext.read(source).cells if c.cell_type == "code"]
-    shown = [c for c in lecture if not has_tag(c, "remove-cell")]
-    parts = list(pieces(body, address))
+    lecture, body = book.cells(name), article(page)
+    shown = [cell for cell in lecture if not has_tag(cell, "remove-cell")]
+    parts = [*pieces(body, address), *citations(body, works)]
     if parts.count(None) != len(shown):
         raise SphinxError(f"{name}: {parts.count(None)} cells on the page, {len(shown)} in source")
-    queue, cells, text = iter(shown), [], []
-
-    def flush():
-        if text:
-            cells.append(new_markdown_cell("\n\n".join(text)))
-            text.clear()
-
-    for part in [*parts, *citations(body, order)]:
-        if part is None:
-            cell = next(queue)
-            text.extend([ON_PURPOSE] if has_tag(cell, "raises-exception") else [])
-            flush()
-            tags = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
-            cells.append(new_code_cell(cell.source, metadata=tags))
-        else:
-            if part.startswith("#"):
-                flush()
-            text.append(part)
-    flush()
-
-    where = f"[{name}]({address}lectures/{name}.html)" if address else name
+    cells = body_cells(parts, shown)
+    where = f"[{name}]({address}{book.docname(name)}.html)" if address else name
     cells[0].source += "\n\n" + ORIGIN.format(where=where, version=PROJECT["version"])
-    form = {"cellView": "form", "jupyter": {"source_hidden": True}}
-    cells.insert(1, new_code_cell(setup_cell(lecture), metadata=form))
+    cells.insert(1, new_code_cell(setup_cell(lecture), metadata=FOLD))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"  # not random: the same book twice is the same file
     return new_notebook(cells=cells, metadata={
@@ -337,38 +283,31 @@ def portable(name, source, body, order, address):
 # Sphinx
 
 
-def lectures(env):
-    """Paths of the pages that are notebooks, by their names."""
-    paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
-    return {name: path for name, path in paths.items()
-            if "{code-cell}" in path.read_text(encoding="utf-8")}
-
-
 def write_notebooks(app, exception):
     if exception is not None or app.builder.name != "html":
         return
     folder = Path(app.outdir) / "notebooks"
     folder.mkdir(exist_ok=True)
-    order = bibliography(Path(app.outdir) / "lectures" / "references.html")
-    for docname, source in lectures(app.env).items():
-        page, target = Path(app.outdir) / f"{docname}.html", folder / f"{source.stem}.ipynb"
+    works = bibliography(Path(app.outdir, "lectures", "references.html"))
+    for name in book.WITH_CODE:
+        page, target = Path(app.outdir, f"{book.docname(name)}.html"), folder / f"{name}.ipynb"
         if target.exists() and target.stat().st_mtime > page.stat().st_mtime:
             continue  # the page is as it was
-        notebook = portable(source.stem, source, article(page), order, app.config.html_baseurl)
+        notebook = portable(name, page, works, app.config.html_baseurl)
         nbformat.validate(notebook)
         nbformat.write(notebook, target)
 
 
 def add_buttons(app, pagename, templatename, context, doctree):
     """Download and, if the repository is known, Colab, among the buttons of a lecture."""
-    if pagename not in lectures(app.env):
+    name, repository = Path(pagename).name, app.config.github_repository
+    if name not in book.WITH_CODE:
         return
-    name = Path(pagename).name
     buttons = [{
         "type": "link", "url": f"../notebooks/{name}.ipynb", "icon": "fas fa-file-arrow-down",
         "tooltip": "Download as a notebook that runs anywhere", "label": "portable-notebook",
         "text": "Notebook"}]
-    if repository := app.config.github_repository:
+    if repository:
         colab = "https://colab.research.google.com/github"
         buttons.append({
             "type": "link", "url": f"{colab}/{repository}/blob/gh-pages/notebooks/{name}.ipynb",

@@ -1,105 +1,56 @@
-"""One style sheet for all pages: the rules that some page uses, with the icons it needs."""
+"""Sphinx extension: one style sheet, with the rules and the icons that some page uses.
 
-import os
+esbuild joins the dozen style files of theme and extensions, which would keep a page blank for
+seconds on a phone; PurgeCSS leaves out the rules for what is on no page, and fontTools the icons.
+"""
+
 import re
 from base64 import b64encode
-from io import BytesIO
 from pathlib import Path
 
-import tinycss2
+import npm_packages
 from fontTools import subset
-from fontTools.ttLib import TTFont
 
-ICONS = "vendor/fontawesome/webfonts/fa-solid-900.ttf"
-
-
-def one_stylesheet(outdir, files):
-    """The style sheet of the pages in `outdir`, from `files` in the order of the cascade."""
-    static = Path(outdir) / "_static"
-    css = "".join(read(file, static) for file in files)
-    words = used_words(Path(outdir))
-    rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
-    css = "".join(used_rules(rules, words))
-    return with_icons(css, static / ICONS)
+THEME = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]  # named in its templates alone
+ICONS = "fa-solid-900"
+USES = ["../*.html", "../lectures/*.html", "*.js", "scripts/[!f]*.js"]  # not Font Awesome's icons
+KEPT = ["data-theme", "data-mode", "data-bs-popper", ":hover", ":focus-visible"]  # come and go
+LOADERS = {"woff2": "file", "woff": "empty", "ttf": "empty", "svg": "dataurl", "png": "dataurl"}
 
 
-def read(file, static):
-    """Text of a style file: its imports read in, its addresses relative to `static`."""
-    def imported(match):
-        return read(file.parent / match[1], static)
-
-    def moved(match):
-        return f"url({Path(os.path.relpath(file.parent / match[1], static)).as_posix()})"
-
-    css = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.S)
-    css = re.sub(r'@import (?:url\()?"([^"]*)"\)?;', imported, css)
-    return re.sub(r"""url\(["']?(?!data:|#)([^"')]*)["']?\)""", moved, css)
+def note_styles(app, pagename, templatename, context, doctree):
+    """All pages name the same files, in the order of the cascade."""
+    files = [file.filename.removeprefix("_static/") for file in context["css_files"]]
+    app.builder.styles = [*THEME, *files]
 
 
-def used_words(outdir):
-    """All words that stand inside a tag of a page, or in a script: names a rule may ask for."""
-    tags = set()
-    for file in [*outdir.glob("*.html"), *outdir.glob("lectures/*.html")]:
-        tags.update(re.findall(r"<[a-zA-Z][^>]*>", file.read_text(encoding="utf-8")))
-    scripts = set(re.findall(r'<script[^>]* src="[^"]*?(_static/[^"?]*)', "".join(tags)))
-    texts = [*tags, *((outdir / name).read_text(encoding="utf-8") for name in scripts)]
-    return {word for text in texts for word in re.findall(r"[\w-]+", text)}
+def write_stylesheet(app, exception):
+    """Make `_static/pages.css`, unless no page was written."""
+    styles = getattr(app.builder, "styles", None)
+    if exception is not None or not styles:
+        return
+    static = Path(app.outdir, "_static")
+    (static / "all.css").write_text("".join(f'@import "./{file}";\n' for file in styles), "utf-8")
+    npm_packages.run("esbuild", "all.css", "--bundle", "--minify", "--outfile=pages.css",
+                     "--asset-names=fonts/[name]", "--log-level=error",
+                     *(f"--loader:.{end}={way}" for end, way in LOADERS.items()), folder=static)
+    npm_packages.run("purgecss", "--css", "pages.css", "--content", *USES, "--safelist", *KEPT,
+                     "--output", ".", folder=static)
+    leave_used_icons(static)
 
 
-def used_rules(rules, words):
-    """The text of `rules`, less the selectors that name something which is in no page."""
-    for rule in rules:
-        if rule.type == "qualified-rule":
-            selectors = [s for s in split(rule.prelude) if names(s) <= words]
-            if selectors:
-                text = ",".join(tinycss2.serialize(s).strip() for s in selectors)
-                yield f"{text}{{{tight(rule.content)}}}\n"
-        elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer"):
-            inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
-            body = "".join(used_rules(inner, words))
-            if body:
-                yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{body}}}\n"
-        elif rule.type == "at-rule":
-            yield rule.serialize() + "\n"
+def leave_used_icons(static):
+    """Put the icons that the style sheet shows inside it, in place of a font with all of them."""
+    css = (static / "pages.css").read_text(encoding="utf-8")
+    shown, icons = re.findall(r"\\(f[0-9a-f]{3})\b", css), static / "fonts" / f"{ICONS}.woff"
+    subset.main([f"{static}/vendor/fontawesome/webfonts/{ICONS}.ttf", "--flavor=woff",
+                 f"--unicodes={','.join(shown)}", f"--output-file={icons}"])
+    data = f"url(data:font/woff;base64,{b64encode(icons.read_bytes()).decode()})"
+    (static / "pages.css").write_text(
+        re.sub(rf'url\([^)]*{ICONS}\.woff2"?\) format\("woff2"\)', data, css), encoding="utf-8")
 
 
-def split(tokens):
-    """Selectors of a list of selectors."""
-    selectors = [[]]
-    for token in tokens:
-        if token.type == "literal" and token.value == ",":
-            selectors.append([])
-        else:
-            selectors[-1].append(token)
-    return selectors
-
-
-def names(selector):
-    """Classes, identifiers and elements that a selector names, those in brackets left out."""
-    found, before = set(), ""
-    for token in selector:
-        if token.type == "hash" or (token.type == "ident" and before != ":"):
-            found.add(token.value)
-        before = token.value if token.type == "literal" else ""
-    return found
-
-
-def tight(content):
-    return re.sub(r"\s+", " ", tinycss2.serialize(content)).strip()
-
-
-def with_icons(css, font):
-    """The style sheet with the icons that it shows inside, and no other."""
-    escaped = {int(code, 16) for code in re.findall(r"\\([0-9a-f]{2,4})\b", css)}
-    literal = {ord(character) for character in css if "\ue000" <= character <= "\uf8ff"}
-    options = subset.Options(flavor="woff", notdef_outline=True, hinting=False)
-    subsetter = subset.Subsetter(options)
-    icons = TTFont(font)
-    subsetter.populate(unicodes=escaped | literal)
-    subsetter.subset(icons)
-    icons.flavor = "woff"
-    buffer = BytesIO()
-    icons.save(buffer)
-    data = b64encode(buffer.getvalue()).decode()
-    return re.sub(rf"src:url\([^)]*{font.stem}\.woff2\)[^;}}]*",
-                  f'src:url(data:font/woff;base64,{data}) format("woff")', css)
+def setup(app):
+    app.connect("html-page-context", note_styles, priority=900)
+    app.connect("build-finished", write_stylesheet, priority=800)  # the theme writes until then
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

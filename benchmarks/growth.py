@@ -19,19 +19,20 @@ def microseconds(sizes, n, batch_size=None, steps=50):
     return best_seconds(run) / steps * 1e6
 
 
-SWEEPS = {  # quantity: its values, and the network, rows and batch at each
-    "rows": ([2**i for i in range(6, 14)], lambda n: ((10, 64, 64, 1), n)),
-    "width": ([2**i for i in range(3, 10)], lambda w: ((10, w, w, 1), 256)),
-    "depth": ([2**i for i in range(6)], lambda d: ((10, *[64] * d, 1), 256)),
-    "batch": ([2**i for i in range(4, 13)], lambda b: ((10, 64, 64, 1), 8192, b)),
+SWEEPS = {  # quantity: its values, and what is timed at each
+    "rows": ([2**i for i in range(6, 14)], lambda n: microseconds((10, 64, 64, 1), n)),
+    "width": ([2**i for i in range(3, 10)], lambda w: microseconds((10, w, w, 1), n=256)),
+    "depth": ([2**i for i in range(6)], lambda d: microseconds((10, *[64] * d, 1), n=256)),
+    "batch": ([2**i for i in range(4, 13)],
+              lambda b: microseconds((10, 64, 64, 1), n=8192, batch_size=b)),
 }
 
 
 def growth():
     """For each quantity its values, microseconds a step, and the slope of the upper half."""
     out = {}
-    for quantity, (values, setting) in SWEEPS.items():
-        us = [microseconds(*setting(value)) for value in values]
+    for quantity, (values, time_at) in SWEEPS.items():
+        us = [time_at(value) for value in values]
         half = len(values) // 2
         slope, _ = np.polyfit(np.log(values[half:]), np.log(us[half:]), 1)
         out[quantity] = {"values": values, "us": [float(f"{a:.4g}") for a in us],

@@ -5,10 +5,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-PROBLEMS = {  # name: layer sizes, rows, steps, learning rate
-    "small": ((1, 10, 10, 10, 1), 400, 4_000, 0.01),
-    "middle": ((64, 256, 256, 10), 128, 400, 0.01),
-    "large": ((784, 1024, 1024, 10), 512, 20, 0.01),
+
+class Setting(NamedTuple):
+    """What a training is, but for its numbers."""
+
+    sizes: tuple  # of the layers, (k, ..., m)
+    n: int  # rows
+    steps: int
+    lr: float
+
+
+PROBLEMS = {
+    "small": Setting((1, 10, 10, 10, 1), n=400, steps=4_000, lr=0.01),
+    "middle": Setting((64, 256, 256, 10), n=128, steps=400, lr=0.01),
+    "large": Setting((784, 1024, 1024, 10), n=512, steps=20, lr=0.01),
 }
 
 

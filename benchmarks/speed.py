@@ -127,11 +127,10 @@ def main():
         "problems": {},
     }
     print(record)
-    for name, (sizes, n, steps, lr) in PROBLEMS.items():
+    for name, setting in PROBLEMS.items():
         with tempfile.TemporaryDirectory() as folder:
             rows = measure(name, Path(folder) / "problem.npz")
-        record["problems"][name] = {
-            "sizes": sizes, "n": n, "steps": steps, "lr": lr, **work_of_a_step(name), "rows": rows}
+        record["problems"][name] = {**setting._asdict(), **work_of_a_step(name), "rows": rows}
         show(name, record["problems"][name])
     record["growth"] = growth()
     for quantity, line in record["growth"].items():

@@ -1,11 +1,11 @@
 """The shared module of the book: a network, two losses and a training loop.
 
-Everything here is plain JAX, meant to be read in one sitting.
+Plain JAX, meant to be read in one sitting; checks of what a caller passes are in dl_checks.py.
 
 Notation, in shapes and in names:
 
     n, k, m   observations, inputs, outputs
-    theta     parameters: any pytree of arrays; for `mlp` a list of layers
+    theta     parameters: any pytree; for `mlp` a list of layers
     W, b      weights (k, j) and bias (j,) of a layer; inputs are rows, y = x @ W + b
     sigma     activation function, applied to each entry
     lr        learning rate, written lambda in the mathematics
@@ -14,8 +14,7 @@ Notation, in shapes and in names:
 Source: John Stachurski, "Deep Learning", IMF Workshop on Computational Economics, 2025.
 """
 
-import operator
-import warnings
+from collections import namedtuple
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -24,6 +23,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+import dl_checks as checks
+from dl_checks import LR, Joined, Same
 
 INITS = {  # variance of a weight with k inputs and j outputs
     "lecun": lambda k, j: 1 / k,
@@ -51,13 +53,11 @@ def init_mlp(key, sizes, *, init="lecun", dtype=None):
     Returns: list of `Layer`, W (k, j) and b (j,).
     Raises: ValueError if key, sizes or init are not as above.
     """
-    _check_key("key", key)
-    sizes = [_count("each of sizes", s) for s in (sizes if hasattr(sizes, "__iter__") else [sizes])]
-    if len(sizes) < 2:
-        raise ValueError(f"sizes = {sizes} needs an input and an output, such as (1, 10, 1)")
+    checks.check_key("key", key)
+    sizes = checks.as_sizes(sizes)
     if init not in INITS:
         raise ValueError(f"init = {init!r} is not known; use one of {', '.join(INITS)}")
-    return _draw_layers(key, tuple(sizes), init, dtype)
+    return _draw_layers(key, sizes, init, dtype)
 
 
 @partial(jax.jit, static_argnames=("sizes", "init", "dtype"))
@@ -66,10 +66,8 @@ def _draw_layers(key, sizes, init, dtype):
     ends = list(accumulate(k * j for k, j in pairs))
     draws = jax.random.normal(key, (ends[-1],), dtype)  # one draw compiles faster than one a layer
     return [
-        Layer(
-            W=INITS[init](k, j) ** 0.5 * draws[end - k * j : end].reshape(k, j),
-            b=jnp.zeros(j, dtype),
-        )
+        Layer(INITS[init](k, j) ** 0.5 * draws[end - k * j : end].reshape(k, j),
+              jnp.zeros(j, dtype))
         for (k, j), end in zip(pairs, ends)
     ]
 
@@ -82,15 +80,7 @@ def mlp(theta, x, sigma=jnp.tanh):
     Raises: ValueError if x does not fit the first layer.
     Source: slides, "Definition of an ANN", with the identity as last activation.
     """
-    x = _array("x", x)
-    if len(theta) == 0:
-        raise ValueError("theta has no layers; make one with init_mlp(key, (k, ..., m))")
-    k = theta[0][0].shape[0]
-    if x.ndim == 0 or x.shape[-1] != k:
-        raise ValueError(
-            f"x has shape {x.shape} but the first layer takes {k} inputs; "
-            f"x must be (n, {k}), and a vector of n scalar inputs becomes x[:, None]"
-        )
+    x = checks.as_inputs(theta, x)
     *hidden, (W, b) = theta
     for W_h, b_h in hidden:
         x = sigma(x @ W_h + b_h)
@@ -100,26 +90,26 @@ def mlp(theta, x, sigma=jnp.tanh):
 # Losses
 
 
+def _wide(a):
+    """In single precision at least: in float16 a count of 70,000 is infinite."""
+    return a.astype(jnp.promote_types(a.dtype, jnp.float32))
+
+
 def mse(theta, x, y, model=mlp):
     """Mean squared error of `model(theta, x)` against `y`.
 
     (1/n) sum_i |y_i - f_theta(x_i)|^2
 
     Args: theta: pytree; x: (n, k); y: (n, m), or (n,) if the model returns that; same unit
-        as the model's output. One row y (m,) counts as m observations.
+        as the model's output. One row x (k,), y (m,) counts as one observation.
     Returns: scalar, in squared units of y.
     Raises: ValueError if there is no data or the prediction's shape differs from y's.
     Source: slides, "Nonlinear regression".
     """
-    y, prediction = _array("y", y), model(theta, x)
-    if y.shape != prediction.shape:
-        raise ValueError(
-            f"y has shape {y.shape} but the model returns {prediction.shape}; "
-            "subtracting them would broadcast. For scalar outcomes use y[:, None]"
-        )
-    if y.size == 0:
-        raise ValueError(f"y has shape {y.shape}: no observation to average over")
-    return jnp.sum((y - prediction) ** 2) / (len(y) if y.ndim else 1)
+    prediction = model(theta, x)
+    y = checks.as_outcome(y, prediction)
+    error = _wide(y) - _wide(prediction)
+    return jnp.sum(error**2) / checks.observations(theta, x, y, model)
 
 
 def cross_entropy(theta, x, labels, model=mlp):
@@ -132,28 +122,19 @@ def cross_entropy(theta, x, labels, model=mlp):
     Raises: ValueError if labels are no integers, out of range, or of the wrong shape.
     Source: slides, "Extensions".
     """
-    labels, logits = _array("labels", labels), model(theta, x)
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise ValueError(
-            f"labels have dtype {labels.dtype}; they number the classes, "
-            "so convert them with labels.astype(int)"
-        )
-    if labels.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"labels have shape {labels.shape} but logits {logits.shape}; labels must be "
-            f"{logits.shape[:-1]}: class numbers, one an observation, not one-hot rows"
-        )
-    if labels.size == 0:
-        raise ValueError(f"labels have shape {labels.shape}: no observation to average over")
-    m = logits.shape[-1]
-    if _is_concrete(labels):
-        low, high = jax.device_get(labels).min(), jax.device_get(labels).max()
-        if low < 0 or high >= m:
-            raise ValueError(f"labels run from {low} to {high}, the classes from 0 to {m - 1}")
-    index = labels.astype(int)  # wide enough for m
+    logits = model(theta, x)
+    index, m = checks.as_labels(labels, logits), logits.shape[-1]
     index = jnp.where(index < 0, m, index)  # a negative index would count from the end
-    log_p = jnp.take_along_axis(jax.nn.log_softmax(logits), index[..., None], axis=-1)
-    return -jnp.mean(log_p)
+    log_p = jax.nn.log_softmax(_wide(logits))
+    return -jnp.mean(jnp.take_along_axis(log_p, index[..., None], axis=-1))
+
+
+def squared_weights(theta):
+    """Sum of squares of the leaves with two or more axes (weights, not biases): the L2 penalty.
+
+    Args: theta: pytree. Returns: scalar. Raises: ValueError if theta has no such leaf.
+    """
+    return sum(jnp.sum(W**2) for W in checks.weights(theta))
 
 
 # Training
@@ -169,303 +150,226 @@ def sgd_update(theta, grads, lr=0.01):
     return jax.tree.map(lambda p, g: p - lr * g, theta, grads)
 
 
+class State(NamedTuple):
+    """What an update hands to the next one, and a finished run to one that goes on from it."""
+
+    step: Any  # number of updates done
+    theta: Any  # after them; None in a `Fit` whose own theta they are
+    memory: Any  # of the optimizer
+    order: Any  # this epoch's permutation of the rows, with batch_size
+    best: Any  # with patience the lowest record so far, as `Best`
+
+
+Best = namedtuple("Best", "value step theta")
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Fit:
-    """What `train` returns; `theta, losses = train(...)` takes the first two."""
+    """What `minimise` and `train` return; `theta, losses = train(...)` takes the first two."""
 
     theta: Any  # parameters: the last ones, or with patience the best ones
-    losses: Any  # (steps,) loss before each update, on its batch, penalty included
-    val_losses: Any = None  # (steps // eval_every,) validation loss after each eval_every updates
+    losses: Any  # (steps,) loss before each update, on its batch
+    recorded: Any = None  # (steps // eval_every, ...) `record` after each eval_every updates
     best_step: Any = None  # number of updates in theta, when patience chose it
+    state: Any = None  # for a run that goes on from here
 
     def __iter__(self):
         return iter((self.theta, self.losses))
 
-
-class Best(NamedTuple):
-    """The lowest validation loss so far, and where it was."""
-
-    value: Any
-    step: Any
-    theta: Any
+    @property
+    def val_losses(self):
+        """What `train` records: the loss on the validation data."""
+        return self.recorded
 
 
-class State(NamedTuple):
-    """What one step of training hands to the next."""
+def minimise(loss, theta, *data, steps, key=None, lr=LR, optimizer=None, state=None,
+             batch_size=None, record=None, eval_every=1, patience=None, progress=False):
+    """Minimise `loss(theta, *data)` over theta by gradient descent, the whole loop compiled once.
 
-    theta: Any
-    memory: Any  # of the optimizer
-    order: Any  # this epoch's permutation of the observations
-    best: Any  # `Best`, with patience
+    theta <- theta - lr * gradient of loss(theta, *data)
 
-
-def train(theta, x, y, *, loss=mse, lr=0.01, steps, batch_size=None, key=None, noise_key=None,
-          optimizer=None, l2=0.0, validation=None, patience=None, eval_every=1, progress=False):
-    """Minimise `loss` by (stochastic) gradient descent, the whole loop compiled once.
-
-    theta <- theta - lr * gradient of [loss(theta, x_B, y_B) + l2 * sum of squared weights]
-
-    The compiled loop is kept for the next call with the same functions, shapes and `steps`;
-    so pass named functions for loss, lr and optimizer, as a new lambda compiles anew.
+    The compiled loop is kept for the next call with the same functions, shapes and `steps`.
+    So pass named functions, as a new lambda compiles anew, and pass what changes as data: an
+    array or a global that a function reads by name stays what it was at the first call.
 
     Args:
-        theta: any pytree of float arrays.
-        x, y: (n, ...) arrays, one observation a row.
-        loss: function (theta, x, y) -> scalar.
-        lr: positive number, or a schedule: function of the step 0, 1, ... -> number.
+        loss: function (theta, *data) -> scalar.
+        theta: any pytree. Its arrays of floats are trained, its other leaves stay.
+        data: arrays, numbers or pytrees of them, handed to loss.
         steps: number of updates.
-        batch_size: rows an update uses; each epoch shuffles, and leaves out n % batch_size
-            rows. None: all rows, every time.
-        key: random key, needed for mini-batches.
-        noise_key: random key for a loss with noise of its own, such as dropout: each update calls
-            loss(theta, x, y, key=...) with a fresh key, validation loss(theta, x, y) with none.
-        optimizer: object with optax's `init` and `update`, which then sets the rate; None: SGD.
-        l2: penalty on every leaf with two or more axes (weights, not biases).
-        validation: pair (x, y) on which `loss`, without penalty, is recorded.
-        patience: stop after this many updates without a lower validation loss, return the best.
-        eval_every: updates between two looks at the validation data.
+        key: random key. A loss that has an argument `key` is then called at update 0, 1, ...,
+            i with key=jax.random.fold_in(key, i), so that it can draw a sample of its own.
+        lr: positive number, or a schedule: function of the step 0, 1, ... -> number.
+        optimizer: object with optax's `init` and `update`, in place of lr; None: SGD.
+        state: of the `Fit` whose theta is passed, to go on as if that run had not ended.
+        batch_size: rows of each array in data that an update uses; each epoch shuffles, by
+            key, and leaves out n % batch_size rows. None: all rows, every time.
+        record: what to keep along the way: a function of theta, or a tuple (f, a, b) for
+            f(theta, a, b). Returns arrays, or a pytree of them.
+        eval_every: updates between two records.
+        patience: stop after this many updates without a lower record, return the best theta.
         progress: show a bar (needs tqdm).
     Returns: `Fit`, which unpacks as (theta, losses). When patience stops the run, losses end
-        there (inside jit or vmap, where shapes are fixed, NaN follows).
+        there (inside jit or vmap, where shapes are fixed, NaN follows). It waits for the
+        device, since the warning rests on the losses.
     Raises: ValueError on bad input. Warns if the loss is no longer finite, and at which step.
     Source: slides, "Gradient descent".
     """
-    x, y = _data(x, y)
-    steps, eval_every = _count("steps", steps), _count("eval_every", eval_every)
-    batch_size = None if batch_size is None else _count("batch_size", batch_size)
-    patience = None if patience is None else _count("patience", patience)
-    _check_options(
-        len(x), steps, lr, batch_size, key, noise_key, optimizer, l2, validation, patience,
-        eval_every)
-    theta = jax.tree.map(partial(_array, "a leaf of theta"), theta)
-    _check_loss(loss, theta, x, y, l2, noise_key)
-    x_val, y_val, best = None, None, None
+    steps, eval_every, batch_size, patience = checks.as_counts(
+        steps=steps, eval_every=eval_every, batch_size=batch_size, patience=patience)
+    f, *record_data = (None,) if record is None else checks.as_record(record)
+    checks.check_options(steps, lr, optimizer, state, batch_size, key, f, eval_every, patience)
+    floats, arrays, rest = checks.split(theta)
+    keyed = key is not None and checks.accepts(loss, "key")
+    task = Task(Joined(Same(loss), rest), keyed, lr if callable(lr) else None, Same(optimizer),
+                batch_size, f and Joined(Same(f), rest), eval_every, patience)
+    inputs = Inputs(arrays, checks.as_data(data), checks.as_data(record_data), key,
+                    None if callable(lr) else lr)
+    checks.check_loss(loss, task, theta, floats, inputs)
+
+    fresh, start = _begin(task, floats, inputs), 0
+    if state is not None:
+        fresh, start = checks.as_state(state, fresh, patience, eval_every), state.step
+    run, state, outputs = _run, fresh, []
+    if not checks.is_traced((state, inputs)):  # write over what it is given; the caller keeps his
+        run, state = _run_in_place, _copy(state)
+    for length in checks.blocks(steps, progress):
+        state, output = run(task, state, inputs, length)
+        outputs.append(jax.block_until_ready(output) if progress else output)
+    losses, recorded = jax.tree.map(lambda *a: jnp.concatenate(a) if progress else a[0], *outputs)
+    return _finish(task, state, arrays, start, losses, recorded)
+
+
+def train(theta, x, y, *, loss=mse, lr=LR, steps, batch_size=None, key=None, optimizer=None,
+          state=None, validation=None, patience=None, eval_every=1, progress=False):
+    """`minimise` on data: loss(theta, x, y), on all rows or on a mini-batch an update.
+
+    Args:
+        x, y: (n, ...) arrays, one observation a row, all entries finite.
+        loss: function (theta, x, y) -> scalar.
+        batch_size: rows an update uses; None for all. key: shuffles them, and as in `minimise`.
+        validation: pair (x, y) on which `loss` is recorded every eval_every updates.
+        patience: stop after this many updates without a lower validation loss, return the best.
+    Everything else, and what it returns, raises and warns of: as `minimise`.
+    Source: slides, "Gradient descent".
+    """
+    checks.check_callable("loss", loss, "(theta, x, y), such as mse")
+    checks.check_validation(validation, patience)
+    data, record = checks.as_rows("", x, y), None
     if validation is not None:
-        x_val, y_val = _data(*validation, "validation ")
-        value = _check_loss(loss, theta, x_val, y_val, l2)
-    if patience is not None:
-        best = Best(jnp.full_like(value, jnp.inf), jnp.asarray(0), theta)
-
-    data = x, y, x_val, y_val, key, noise_key, None if callable(lr) else lr, l2
-    state = State(
-        theta,
-        memory=None if optimizer is None else optimizer.init(theta),
-        order=None if batch_size is None else jnp.arange(len(x)),
-        best=best,
-    )
-    length, out = -(-steps // 100) if progress else steps, []
-    starts = range(0, steps, length)
-    if progress:
-        from tqdm import tqdm  # the one thing here that is neither JAX nor the standard library
-        starts = tqdm(starts, desc="training", unit="block")
-    for start in starts:
-        state, recorded = _run(
-            state, start, data, length=min(length, steps - start), loss=loss,
-            schedule=lr if callable(lr) else None, optimizer=optimizer, batch_size=batch_size,
-            penalised=_is_positive(l2), patience=patience, eval_every=eval_every,
-        )
-        out.append(jax.block_until_ready(recorded) if progress else recorded)
-    losses, val_losses = jax.tree.map(lambda *a: jnp.concatenate(a), *out) if progress else out[0]
-    return _finish(state, losses, val_losses, patience, eval_every)
+        record = (loss, *checks.as_rows("validation ", *validation))
+    key = key if batch_size is not None or checks.accepts(loss, "key") else None
+    fit = minimise(
+        loss, theta, *data, steps=steps, key=key, lr=lr, optimizer=optimizer, state=state,
+        batch_size=batch_size, record=record, eval_every=eval_every, patience=patience,
+        progress=progress)
+    checks.warn_of_validation(fit.losses, fit.val_losses)
+    return fit
 
 
-@partial(jax.jit, static_argnames=(
-    "length", "loss", "schedule", "optimizer", "batch_size", "penalised", "patience", "eval_every"))
-def _run(state, start, data, *, length, loss, schedule, optimizer, batch_size, penalised, patience,
-         eval_every):
-    """The compiled part of `train`: `length` updates from number `start` on, as one scan."""
-    x, y, x_val, y_val, key, noise_key, lr, l2 = data
+# The compiled loop
 
-    def objective(theta, x, y, i):
-        value = loss(theta, x, y, **_noise(noise_key, i))
-        return value + l2 * sum(jnp.sum(w**2) for w in _weights(theta)) if penalised else value
+# What it is compiled for, as equal tasks share one program, and what it runs on besides a state.
+Task = namedtuple("Task", "loss keyed schedule optimizer batch_size record eval_every patience")
+Inputs = namedtuple("Inputs", "arrays data record_data key lr")
+
+
+def _begin(task, theta, inputs):
+    """The state before the first update."""
+    zero, optimizer, size = jnp.asarray(0), task.optimizer.value, task.batch_size
+    memory = None if optimizer is None else optimizer.init(theta)
+    order = None if size is None else jnp.arange(checks.rows(inputs.data, size))
+    seen = task.record and jax.eval_shape(
+        lambda theta: task.record(theta, inputs.arrays, *inputs.record_data), theta)
+    best = task.patience and Best(jnp.zeros_like(checks.number("record", seen)), zero, theta)
+    return State(zero, theta, memory, order, best)
+
+
+_copy = jax.jit(partial(jax.tree.map, jnp.copy))
+
+
+def _loop(task, state, inputs, length):
+    """`length` updates as one scan: the state after them, the losses, and what was recorded."""
 
     def draw(order, i):
-        if batch_size is None:
-            return order, x, y
-        epoch, place = jnp.divmod(i, len(x) // batch_size)
-        shuffle = partial(jax.random.permutation, jax.random.fold_in(key, epoch), len(x))
-        order = lax.cond(place == 0, shuffle, lambda: order)
-        rows = lax.dynamic_slice_in_dim(order, place * batch_size, batch_size)
-        return order, x[rows], y[rows]
+        if task.batch_size is None:
+            return order, inputs.data
+        epoch, place = jnp.divmod(i, len(order) // task.batch_size)
+        key = jax.random.fold_in(inputs.key, ~epoch)  # down from the top; the loss's keys go up
+        order = lax.cond(
+            place == 0, lambda: jax.random.permutation(key, len(order)), lambda: order)
+        rows = lax.dynamic_slice_in_dim(order, place * task.batch_size, task.batch_size)
+        return order, jax.tree.map(lambda a: a[rows] if jnp.ndim(a) else a, inputs.data)
 
-    def update(state, i):
-        order, x_i, y_i = draw(state.order, i)
-        value, grads = jax.value_and_grad(objective)(state.theta, x_i, y_i, i)
-        if optimizer is None:
-            theta, memory = sgd_update(state.theta, grads, schedule(i) if schedule else lr), None
+    def update(state):
+        i, theta, memory, order, best = state
+        order, data = draw(order, i)
+        noise = {"key": jax.random.fold_in(inputs.key, i)} if task.keyed else {}
+
+        def value_fn(theta):
+            return task.loss(theta, inputs.arrays, *data, **noise)
+
+        value, grads = jax.value_and_grad(value_fn)(theta)
+        if task.optimizer.value is None:
+            new = sgd_update(theta, grads, task.schedule(i) if task.schedule else inputs.lr)
         else:
-            changes, memory = optimizer.update(grads, state.memory, state.theta)
-            theta = jax.tree.map(jnp.add, state.theta, changes)
-        theta = jax.tree.map(lambda new, old: new.astype(old.dtype), theta, state.theta)
-        return State(theta, memory, order, state.best), value
+            known = {"value": value, "grad": grads, "value_fn": value_fn}
+            change = checks.with_accepted(task.optimizer.value.update, known)
+            changes, memory = change(grads, memory, theta)
+            new = jax.tree.map(jnp.add, theta, changes)
+        return State(i + 1, _like(theta, new), _like(state.memory, memory), order, best), value
 
-    def look(state, i):
-        value = loss(state.theta, x_val, y_val)
-        if patience is not None:
-            now = Best(value, i + 1, state.theta)
-            better = value < state.best.value
-            state = state._replace(
-                best=jax.tree.map(lambda a, b: jnp.where(better, a, b), now, state.best))
-        return state, value
+    def look(state):
+        best = state.best
+        value = task.record(state.theta, inputs.arrays, *inputs.record_data)
+        if best is not None:
+            better = jnp.where(best.step == 0, jnp.isfinite(value), value < best.value)
+            now = Best(value, state.step, state.theta)
+            best = jax.tree.map(partial(jnp.where, better), now, best)
+        return state._replace(best=best), value
 
-    def step(state, i):
-        state, value = update(state, i)
-        if x_val is None:
+    def step(state):
+        state, value = update(state)
+        if task.record is None:
             return state, (value, None)
-        state, val = _cond((i + 1) % eval_every == 0, look, state, i)
-        return state, (value, val)
+        state, seen = _cond(state.step % task.eval_every == 0, look, state)
+        return state, (value, seen)
 
-    def step_unless_stopped(state, i):
-        return _cond(i - state.best.step < patience, step, state, i)
+    def step_unless_stopped(state, _):
+        if task.patience is None:
+            return step(state)
+        return _cond(state.step - state.best.step < task.patience, step, state)
 
-    return lax.scan(
-        step if patience is None else step_unless_stopped, state, start + jnp.arange(length))
-
-
-def _noise(noise_key, i):
-    """The key of update i as an argument of the loss; no argument without `noise_key`."""
-    return {} if noise_key is None else {"key": jax.random.fold_in(noise_key, i)}
+    return lax.scan(step_unless_stopped, state, length=length)
 
 
-def _cond(condition, step, state, i):
-    """`step(state, i)` where the condition holds; else the same state, and NaN as its output."""
-    nothing = jax.tree.map(
-        lambda a: jnp.full(a.shape, jnp.nan, a.dtype), jax.eval_shape(step, state, i)[1])
-    return lax.cond(condition, step, lambda state, i: (state, nothing), state, i)
+_run = jax.jit(_loop, static_argnames=("task", "length"))
+_run_in_place = jax.jit(_loop, static_argnames=("task", "length"), donate_argnames="state")
 
 
-def _finish(state, losses, val_losses, patience, eval_every):
+def _cond(condition, step, state):
+    """`step(state)` where the condition holds; else the same state, and zeros as its output."""
+    nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(step, state)[1])
+    return lax.cond(condition, step, lambda state: (state, nothing), state)
+
+
+def _like(old, new):
+    """`new` in the dtypes of `old`, since a loop hands on what it was given."""
+    return jax.tree.map(lambda p, q: q if p.dtype == q.dtype else q.astype(p.dtype), old, new)
+
+
+def _finish(task, state, arrays, start, losses, recorded):
     """The `Fit` of a finished run: cut where it stopped, with a warning if it diverged."""
-    done = len(losses)
-    if patience is not None and _is_concrete(losses):
-        done = min(done, int(state.best.step) + patience)
-        losses = losses[:done]
-    if val_losses is not None:
-        val_losses = val_losses[eval_every - 1 : done : eval_every]
-    if _is_concrete(losses) and not (finite := _is_finite(losses)).all():
-        warnings.warn(
-            f"the loss is not finite from step {finite.argmin()} on; lower lr, or scale the data",
-            RuntimeWarning, stacklevel=3,
-        )
-    elif val_losses is not None and _is_concrete(losses) and not _is_finite(val_losses).all():
-        warnings.warn(
-            "the validation loss is not finite, the training loss is; look at the validation data",
-            RuntimeWarning, stacklevel=3,
-        )
-    if patience is None:
-        return Fit(state.theta, losses, val_losses)
-    return Fit(state.best.theta, losses, val_losses, state.best.step)
-
-
-# Checks
-
-
-def _is_concrete(a):
-    """Whether a's values can be looked at: not inside jit or vmap, nor on another machine."""
-    return not isinstance(a, jax.core.Tracer) and getattr(a, "is_fully_addressable", True)
-
-
-def _is_finite(a):
-    return abs(jax.device_get(a)) < float("inf")
-
-
-def _is_positive(a, or_zero=False):
-    """Whether a is one finite number above zero, as far as its value can be looked at."""
-    try:
-        fits = not _is_concrete(a) or bool((a >= 0 if or_zero else a > 0) and a < float("inf"))
-        return fits and getattr(a, "ndim", 0) == 0
-    except (TypeError, ValueError):  # not a number, or many
-        return False
-
-
-def _weights(theta):
-    return [p for p in jax.tree.leaves(theta) if p.ndim > 1]
-
-
-def _array(name, a):
-    try:
-        array = jnp.asarray(a)
-        whole = jnp.issubdtype(array.dtype, jnp.integer) and _is_concrete(array)
-        if whole and hasattr(a, "__array__") and (a.__array__() != jax.device_get(array)).any():
-            raise OverflowError(f"too large for {array.dtype}; make them floats")
-        return array
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{name} cannot be made an array ({error}); pass numbers, the rows of equal length"
-        ) from error
-
-
-def _count(name, value):
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"{name} = {value!r} must be a whole number, at least 1")
-    return count
-
-
-def _data(x, y, name=""):
-    """x and y as arrays with the same number of rows, at least one, and every entry finite."""
-    x, y = _array(f"{name}x", x), _array(f"{name}y", y)
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
-        raise ValueError(
-            f"{name}x has shape {x.shape} and {name}y {y.shape}; "
-            "both need the same number of rows, at least 1"
-        )
-    for label, a in (("x", x), ("y", y)):
-        if _is_concrete(a) and not _is_finite(a).all():
-            raise ValueError(f"{name}{label} contains NaN or infinity; drop or fill such rows")
-    return x, y
-
-
-def _check_key(name, key):
-    dtype = getattr(key, "dtype", None)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    if dtype is None or key.ndim != (0 if typed else 1) or not (typed or dtype == jnp.uint32):
-        raise ValueError(f"{name} = {key!r} must be one random key: pass jax.random.key(seed)")
-
-
-def _check_options(n, steps, lr, batch_size, key, noise_key, optimizer, l2, validation, patience,
-                   eval_every):
-    if not callable(lr) and not _is_positive(lr):
-        raise ValueError(f"lr = {lr!r} must be positive, one number; 0.01 is a first try")
-    if batch_size is not None and batch_size > n:
-        raise ValueError(f"batch_size = {batch_size} exceeds the {n} observations; None uses all")
-    if batch_size is not None:
-        _check_key("key", key)
-    if noise_key is not None:
-        _check_key("noise_key", noise_key)
-    if optimizer is not None and not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-        raise ValueError(f"optimizer = {optimizer!r} needs init and update, like optax.adam(0.001)")
-    if not _is_positive(l2, or_zero=True):
-        raise ValueError(f"l2 = {l2!r} must be a number, not negative; 0.0 switches it off")
-    if not (validation is None or (isinstance(validation, tuple | list) and len(validation) == 2)):
-        raise ValueError("validation must be a pair of arrays, (x_val, y_val)")
-    if validation is not None and eval_every > steps:
-        raise ValueError(f"eval_every = {eval_every} exceeds steps = {steps}; lower it")
-    if patience is not None and validation is None:
-        raise ValueError("patience compares validation losses: pass validation=(x_val, y_val)")
-    if patience is not None and patience < eval_every:
-        raise ValueError(f"patience = {patience} must be at least eval_every = {eval_every}")
-
-
-def _check_loss(loss, theta, x, y, l2, noise_key=None):
-    """Shape and dtype of the loss, traced so that bad input fails before anything is compiled."""
-    if not callable(loss):
-        raise ValueError(f"loss = {loss!r} must be a function of (theta, x, y), such as mse")
-    types = [p.dtype for p in jax.tree.leaves(theta)]
-    wrong = {str(dtype) for dtype in types if not jnp.issubdtype(dtype, jnp.floating)}
-    if wrong or not types:
-        raise ValueError(
-            f"theta holds {wrong or 'no arrays'}; gradient descent needs arrays of floats, "
-            "such as init_mlp(key, (k, ..., m)) makes"
-        )
-    if _is_positive(l2) and not _weights(theta):
-        raise ValueError("l2 penalises arrays with two or more axes, and theta has none")
-    value = jax.eval_shape(lambda theta, x: loss(theta, x, y, **_noise(noise_key, 0)), theta, x)
-    if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
-        raise ValueError(f"loss returns {value}, not one number; average over the observations")
-    return value
+    theta, best_step, known = state.theta, None, checks.is_concrete(losses)
+    if task.patience is None:
+        state = state._replace(theta=None)
+    else:
+        _, best_step, theta = state.best
+        losses, recorded = (checks.until(state.step - start, a) for a in (losses, recorded))
+    if recorded is not None and task.eval_every > 1:
+        first = -(int(start) + 1) % task.eval_every
+        recorded = jax.tree.map(lambda a: a[first :: task.eval_every], recorded)
+    if known:
+        checks.warn_of_losses(losses)
+    return Fit(task.loss.join(theta, arrays), losses, recorded, best_step, state)

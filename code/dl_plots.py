@@ -82,6 +82,20 @@ def draw_network(ax, theta, labels=None):
     ax.set_axis_off()
 
 
+def draw_fit(ax, x, y, truth, fits):
+    """Draw data of one variable, the curve that they come from, and what was fitted to them.
+
+    Args: ax: Matplotlib axes; x, y: (n,) or (n, 1), x in order; truth: values of the true curve
+        at x; fits: dict, label -> values at x, drawn in the order of COLORS.
+    """
+    ax.plot(x, y, ".", color=GREY, markersize=4, alpha=0.6)
+    ax.plot(x, truth, color=BLACK, label="true curve")
+    for (label, values), color in zip(fits.items(), COLORS):
+        ax.plot(x, values, color=color, label=label)
+    ax.set(xlabel="$x$", ylabel="$y$")
+    ax.legend()
+
+
 PLAYER = """<div class="player">
 {images}
 <p><button type="button" onclick="

@@ -27,8 +27,7 @@ export function asPython(settings, steps) {
   const options = [
     `lr=${lr}, steps=${steps}`,
     ...(batch === "all" ? [] : [`batch_size=${batch}, key=key_batch`]),
-    ...(l2 > 0 ? [`l2=${l2}`] : []),
-    ...(target === "points" ? [] : ["validation=(x, y_val)"]),
+    ...(target === "points" ? [] : ["record=(loss, x, y_val)"]),
   ];
   return `${[
     "from functools import partial",
@@ -36,7 +35,7 @@ export function asPython(settings, steps) {
     "import jax",
     "import jax.numpy as jnp",
     "",
-    "from dl_core import init_mlp, mlp, mse, train",
+    `from dl_core import init_mlp, minimise, mlp, mse${l2 > 0 ? ", squared_weights" : ""}`,
     "",
     "key_data, key_valid, key_theta, key_batch = jax.random.split(",
     `    jax.random.key(${seed}), 4)`,
@@ -46,8 +45,11 @@ export function asPython(settings, steps) {
     "loss = partial(mse, model=model)",
     `theta = init_mlp(key_theta, (1, ${layers.join(", ")}, 1)${
       sigma === "relu" ? ', init="he"' : ""})`,
-    "fit = train(",
-    "    theta, x, y, loss=loss,",
+    ...(l2 > 0 ? [
+      "", "def penalised(theta, x, y):",
+      `    return loss(theta, x, y) + ${l2} * squared_weights(theta)`, ""] : []),
+    "fit = minimise(",
+    `    ${l2 > 0 ? "penalised" : "loss"}, theta, x, y,`,
     `    ${options.join(",\n    ")})`,
     "print(fit.losses[-1])",
   ].join("\n")}\n`;

@@ -1,4 +1,4 @@
-// Run by tests/test_playground.py: node --test playground.test.mjs, after npm ci.
+// Run by tests/pages/test_playground.py: node --test playground.test.mjs, after npm ci.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

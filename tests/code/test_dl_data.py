@@ -1,5 +1,7 @@
 """The data sets are what their docstrings say."""
 
+from importlib.metadata import distribution
+
 import jax
 import numpy as np
 import pandas as pd
@@ -7,7 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
+import dl_data
 from dl_data import (
+    FILES,
     countries,
     curve,
     mnist,
@@ -98,6 +102,21 @@ def test_small_digits():
     x_published, labels_published = load_digits(return_X_y=True)
     assert (x * 16 == x_published).all()
     assert (labels == labels_published).all()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_data_set_is_read_from_the_files_that_are_said_to_hold_it(name, monkeypatch):
+    read = []
+
+    def noted(package):
+        read.append(package)
+        return distribution(package)
+
+    monkeypatch.setattr(dl_data, "distribution", noted)
+    getattr(dl_data, name)()
+    assert read == [package for package, _ in FILES[name]]
+    for package, path in FILES[name]:
+        assert path in map(str, distribution(package).files)
 
 
 def test_standardise_agrees_with_scikit_learn():

@@ -7,7 +7,18 @@ import pytest
 from bs4 import BeautifulSoup
 from matplotlib.colors import to_hex
 
-from dl_plots import BLUE, COLORS, ORANGE, STYLE, draw_network, player, use_style
+from dl_plots import (
+    BLACK,
+    BLUE,
+    COLORS,
+    GREY,
+    ORANGE,
+    STYLE,
+    draw_fit,
+    draw_network,
+    player,
+    use_style,
+)
 
 THETA = [
     (np.array([[1.0, -2.0, 0.5], [-1.0, 0.0, 4.0]]), np.zeros(3)),
@@ -89,3 +100,16 @@ def test_player_needs_frames():
     with pytest.raises(ValueError, match="one string a frame"):
         player(plt.figure(), print, [], "nothing")
     plt.close("all")
+
+
+def test_a_fit_is_drawn_over_data_and_truth(ax):
+    x = np.linspace(0, 1, 5)[:, None]
+    draw_fit(ax, x, x + 1, x, {"network": 2 * x, "line": 3 * x[:, 0]})
+    assert [line.get_color() for line in ax.lines] == [GREY, BLACK, BLUE, ORANGE]
+    for line, factor in zip(ax.lines[1:], (1, 2, 3)):
+        np.testing.assert_array_equal(line.get_xydata(), np.hstack([x, factor * x]))
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), x[:, 0] + 1)
+    assert ax.lines[0].get_linestyle() == "None"
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["true curve", "network", "line"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("$x$", "$y$")

@@ -1,0 +1,64 @@
+"""Files of trained models: a pytree of arrays goes in, and comes out bit for bit.
+
+The format is safetensors, which other programs read as well, and which holds no code.
+"""
+
+import os
+from numbers import Number
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+
+def save(path, tree):
+    """Write the arrays of a pytree, such as a `Fit`, to a file from which `load` makes it again.
+
+    Each is stored under its place in the tree, in its own dtype, random keys included.
+
+    Args: path: of the file, replaced once the new one is whole; tree: any pytree. Leaves that
+        are neither arrays nor numbers, such as functions, are left out.
+    """
+    arrays, keys = {}, {}
+    for place, leaf in _stored(tree).items():
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            keys[place], leaf = str(jax.random.key_impl(leaf)), jax.random.key_data(leaf)
+        arrays[place] = np.asarray(leaf)
+    save_file(arrays, f"{path}.part", metadata=keys)
+    os.replace(f"{path}.part", path)
+
+
+def load(path, like):
+    """The pytree that `save` has written.
+
+    Args: path: of the file; like: a pytree of the same structure, shapes and dtypes, whose
+        values do not count, such as `jax.eval_shape(lambda: train(...))` returns. What is
+        neither an array nor a number is taken from it.
+    Returns: pytree like `like`, on JAX's default device.
+    Raises: ValueError if file and `like` differ, with the first place where they do.
+    """
+    with safe_open(path, framework="numpy") as file:
+        keys = file.metadata() or {}
+        found = {place: jnp.asarray(file.get_tensor(place)) for place in list(file.keys())}
+    for place, impl in keys.items():
+        found[place] = jax.random.wrap_key_data(found[place], impl=impl)
+    wanted = _stored(like)
+    for place in sorted(found.keys() | wanted.keys()):
+        have, need = (f"{tree[place].dtype}{list(tree[place].shape)}" if place in tree else None
+                      for tree in (found, wanted))
+        if have != need:
+            raise ValueError(f"{path} holds {have} at {place or 'its root'}, where like has {need}")
+    leaves = ((jax.tree_util.keystr(place), leaf)
+              for place, leaf in jax.tree.leaves_with_path(like))
+    return jax.tree.structure(like).unflatten(
+        [found.get(place, leaf) for place, leaf in leaves])
+
+
+def _stored(tree):
+    """The leaves of a pytree that are arrays, numbers or shapes of arrays, by their places."""
+    leaves = {jax.tree_util.keystr(place): leaf for place, leaf in jax.tree.leaves_with_path(tree)}
+    leaves = {place: jnp.asarray(leaf) if isinstance(leaf, Number) else leaf
+              for place, leaf in leaves.items()}
+    return {place: leaf for place, leaf in leaves.items() if hasattr(leaf, "dtype")}
