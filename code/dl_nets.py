@@ -152,6 +152,6 @@ def rnn(theta, x, sigma=jnp.tanh):
         h = sigma(jnp.concatenate([x_t, h], axis=-1) @ theta.state.W + theta.state.b)
         return h, h
 
-    h = jnp.zeros((len(x), len(theta.state.b)), theta.state.b.dtype)
+    h = jnp.zeros((len(x), len(theta.state.b)), jnp.result_type(theta.state.b))
     _, h = lax.scan(step, h, jnp.swapaxes(x, 0, 1))
     return jnp.swapaxes(h, 0, 1) @ theta.out.W + theta.out.b

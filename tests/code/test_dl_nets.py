@@ -10,6 +10,7 @@ from jax import lax
 from dl_core import Layer, init_mlp, mse, train
 from dl_nets import (
     CNN,
+    RNN,
     cnn,
     conv,
     init_cnn,
@@ -168,3 +169,8 @@ def test_train_takes_them(model, theta, x, m):
     fit = train(theta, x, y, loss=loss, steps=50, lr=0.01)
     assert fit.losses[-1] < fit.losses[0]
     assert isinstance(fit.theta, CNN if model is cnn else type(theta))
+
+
+def test_rnn_takes_weights_of_numpy_in_double_precision():
+    theta = RNN(Layer(np.ones((2, 1)), np.zeros(1)), Layer(np.ones((1, 1)), np.zeros(1)))
+    assert rnn(theta, np.ones((2, 3, 1))).shape == (2, 3, 1)
