@@ -205,14 +205,12 @@ def minimise(loss, theta, *data, steps, key=None, lr=LR, optimizer=None, state=N
         state: of the `Fit` whose theta is passed, to go on as if that run had not ended.
         batch_size: rows of each array in data that an update uses; each epoch shuffles, by
             key, and leaves out n % batch_size rows. None: all rows, every time.
-        record: what to keep along the way: a function of theta, or a tuple (f, a, b) for
-            f(theta, a, b). Returns arrays, or a pytree of them.
+        record: what to keep: a function of theta, or a tuple (f, a, b) for f(theta, a, b).
         eval_every: updates between two records.
         patience: stop after this many updates without a lower record, return the best theta.
         progress: show a bar (needs tqdm).
-    Returns: `Fit`, which unpacks as (theta, losses). When patience stops the run, losses end
-        there (inside jit or vmap, where shapes are fixed, NaN follows). It waits for the
-        device, since the warning rests on the losses.
+    Returns: `Fit`, which unpacks as (theta, losses), once the device is done, as the warning
+        needs the losses. They end where patience stops the run; inside jit or vmap NaN follows.
     Raises: ValueError on bad input. Warns if the loss is no longer finite, and at which step.
     Source: slides, "Gradient descent".
     """
@@ -312,13 +310,15 @@ def _loop(task, state, inputs, length):
 
         value, grads = jax.value_and_grad(value_fn)(theta)
         if task.optimizer.value is None:
-            new = sgd_update(theta, grads, task.schedule(i) if task.schedule else inputs.lr)
+            rate = task.schedule(i) if task.schedule else inputs.lr
+            new = sgd_update(theta, grads, rate)
         else:
             known = {"value": value, "grad": grads, "value_fn": value_fn}
             change = checks.with_accepted(task.optimizer.value.update, known)
             changes, memory = change(grads, memory, theta)
             new = jax.tree.map(jnp.add, theta, changes)
-        return State(i + 1, _like(theta, new), _like(state.memory, memory), order, best), value
+        theta, memory = _like(theta, new), _like(state.memory, memory)
+        return State(i + 1, theta, memory, order, best), value
 
     def look(state):
         best = state.best
