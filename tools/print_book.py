@@ -10,12 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import find_ext  # noqa: F401
 import yaml
-from book import BUILD, PAGES, ROOT, built
 from bs4 import BeautifulSoup
+from find_ext import book as place
 
-PDF = BUILD / "deep-learning-with-jax.pdf"
+PDF = place.BUILD / "deep-learning-with-jax.pdf"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
 PRINT = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
          "--generate-pdf-document-outline", "--virtual-time-budget=60000"]
@@ -28,7 +27,7 @@ def find_browser():
 
 def chapter(name):
     """The article of a page, its anchors made unique in the book."""
-    page = BeautifulSoup(built(name).read_text(encoding="utf-8"), "html.parser")
+    page = BeautifulSoup(place.built(name).read_text(encoding="utf-8"), "html.parser")
     article = page.select_one("article")
     for tag in article.select("[id]"):
         tag["id"] = f"{name}--{tag['id']}"
@@ -65,8 +64,8 @@ def contents(toc, chapters):
 
 def book():
     """The whole book as one page of HTML, which belongs beside its chapters."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    chapters = {name: chapter(name) for name in PAGES}
+    toc = yaml.safe_load((place.ROOT / "_toc.yml").read_text())
+    chapters = {name: chapter(name) for name in place.PAGES}
     front, *rest = chapters.values()
     return (
         '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8">'
@@ -81,7 +80,7 @@ def main():
     browser = find_browser()
     if browser is None:
         sys.exit(f"make pdf prints with Chromium, and none of these was found: {BROWSERS}")
-    page = built("whole-book")
+    page = place.built("whole-book")
     page.write_text(book(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run([browser, *PRINT, f"--user-data-dir={profile}", f"--print-to-pdf={PDF}",

@@ -18,10 +18,8 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-import find_ext  # noqa: F401
 import jupytext
-from book import NOTEBOOKS, WITH_CODE, source
-from execution import execute, side_by_side
+from find_ext import book, execution
 from joblib import cpu_count
 from nbformat.v4 import new_code_cell
 from papermill.iorw import load_notebook_node, write_ipynb
@@ -37,9 +35,9 @@ def write(name, seed, folder, portable, first=()):
     shutil.rmtree(path.parent, ignore_errors=True)
     path.parent.mkdir(parents=True)
     if portable:
-        shutil.copy(NOTEBOOKS / f"{name}.ipynb", path)
+        shutil.copy(book.NOTEBOOKS / f"{name}.ipynb", path)
     else:
-        jupytext.write(jupytext.read(source(name)), path)
+        jupytext.write(jupytext.read(book.source(name)), path)
     notebook = load_notebook_node(str(path))
     notebook = parameterize_notebook(notebook, {"seed": seed}, report_mode=True)
     notebook.cells = [*map(tool_cell, first), *notebook.cells]
@@ -59,7 +57,7 @@ async def run(path, python):
     """
     notebook = load_notebook_node(str(path))
     notebook.cells.append(tool_cell("usage_cell.py"))
-    result = await execute(notebook, path.parent, python)
+    result = await execution.execute(notebook, path.parent, python)
     write_ipynb(notebook, str(path))
     return result, result.trace or notebook.cells[-1].outputs[0].text
 
@@ -67,7 +65,7 @@ async def run(path, python):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seeds", type=int, nargs="+")
-    parser.add_argument("--lectures", nargs="+", default=WITH_CODE)
+    parser.add_argument("--lectures", nargs="+", default=book.WITH_CODE)
     parser.add_argument("--portable", action="store_true", help="the notebooks of the built book")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the kernels")
     parser.add_argument("--lower", action="append_const", dest="first", const="lower_cell.py",
@@ -100,7 +98,7 @@ def main():
         for name, seed in pairs:
             write(name, seed, args.folder, args.portable, args.first)
     else:
-        side_by_side({pair: partial(check, *pair) for pair in pairs}, args.jobs, report)
+        execution.side_by_side({pair: partial(check, *pair) for pair in pairs}, args.jobs, report)
     sys.exit(1 if failed else 0)
 
 
