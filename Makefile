@@ -27,7 +27,7 @@ pdf: book
 
 test: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests/code tests/lectures
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 tests/code tests/lectures
 	$(MAKE) book
 	$(BIN)/python -m pytest tests/pages
 	$(MAKE) portable

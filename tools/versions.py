@@ -60,7 +60,7 @@ def check(case, lectures):
     if not installed:
         return "INSTALLATION FAILS"
     parts = {
-        "unit tests": [python, "-m", "pytest", "tests/code"],
+        "unit tests": [python, "-m", "pytest", "-n", "2", "tests/code"],
         "lectures": [python, "tools/seeds.py", "0", "--jobs", "2",
                      "--folder", f"_build/versions/{case}", *lectures],
     }

@@ -52,7 +52,8 @@ def test_a_tree_comes_back(tree, shapes, tmp_path):
 @pytest.mark.parametrize("options", [
     {}, {"optimizer": optax.adam(0.05), "batch_size": 5, "key": KEY},
     {"optimizer": optax.chain(optax.add_noise(0.1, 0.5, KEY), optax.sgd(0.1))},
-    {"validation": (X, 2 * Y), "patience": 40, "eval_every": 3}], ids=str)
+    {"validation": (X, 2 * Y), "patience": 40, "eval_every": 3}],
+    ids=["SGD", "Adam and batches", "noise", "patience"])
 def test_a_run_goes_on_from_a_file(options, tmp_path):
     run = partial(train, x=X, y=Y, **options)
 
