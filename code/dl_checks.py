@@ -7,6 +7,7 @@ form that the core computes with. Nothing here trains anything.
 import inspect
 import operator
 import sys
+import textwrap
 import warnings
 from functools import partial
 from numbers import Number
@@ -41,15 +42,26 @@ def is_positive(a):
 
 def as_array(name, a):
     try:
-        array = jnp.asarray(a)
+        array = _as_jax(a)
         whole = jnp.issubdtype(array.dtype, jnp.integer) and is_concrete(array)
         if whole and hasattr(a, "__array__") and (a.__array__() != jax.device_get(array)).any():
             raise OverflowError(f"too large for {array.dtype}; make them floats")
         return array
     except (TypeError, ValueError, OverflowError) as error:
+        reason = textwrap.shorten(str(error), 150, placeholder=" ...")
         raise ValueError(
-            f"{name} cannot be made an array ({error}); pass numbers, the rows of equal length"
+            f"{name} cannot be made an array ({reason}); pass numbers, the rows of equal length"
         ) from error
+
+
+def _as_jax(a):
+    """a as a JAX array; a table whose columns differ in type, or object numbers, as floats."""
+    try:
+        return jnp.asarray(a)
+    except TypeError:
+        if not hasattr(a, "astype") or hasattr(a, "filled"):  # masked
+            raise
+        return jnp.asarray(a.astype(float))
 
 
 def as_count(name, value):
@@ -95,7 +107,8 @@ def as_inputs(theta, x):
     if x.ndim == 0 or x.shape[-1] != k:
         raise ValueError(
             f"x has shape {x.shape} but the first layer takes {k} inputs; "
-            f"x must be (n, {k}), and a vector of n scalar inputs becomes x[:, None]"
+            f"x must be (n, {k}), and a vector of n scalar inputs becomes x[:, None], "
+            "a list or column of a table np.reshape(x, (-1, 1))"
         )
     return x
 
@@ -106,7 +119,8 @@ def as_outcome(y, prediction):
     if y.shape != prediction.shape:
         raise ValueError(
             f"y has shape {y.shape} but the model returns {prediction.shape}; "
-            "subtracting them would broadcast. For scalar outcomes use y[:, None]"
+            "subtracting them would broadcast. For scalar outcomes use y[:, None], "
+            "of a list or column of a table np.reshape(y, (-1, 1))"
         )
     if y.size == 0:
         raise ValueError(f"y has shape {y.shape}: no observation to average over")

@@ -245,7 +245,7 @@ def train(theta, x, y, *, loss=mse, lr=LR, steps, batch_size=None, key=None, opt
 
     Args:
         x, y: (n, ...) arrays, one observation a row, all entries finite.
-        loss: function (theta, x, y) -> scalar.
+        loss: function (theta, x, y) -> scalar; globals that it reads stay what they were at first.
         batch_size: rows an update uses; None for all. key: shuffles them, and as in `minimise`.
         validation: pair (x, y) on which `loss` is recorded every eval_every updates.
         patience: stop after this many updates without a lower validation loss, return the best.

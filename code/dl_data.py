@@ -134,21 +134,42 @@ def standardise(train, *others):
     Both come from `train` alone, so that nothing of the other rows leaks into them.
 
     Args: train, others: (n, k) arrays or frames with the same columns.
-    Returns: list of (n, k) float32 arrays, train first. A constant column becomes zero.
-    Raises: ValueError if the columns differ in number, or train has no rows or gaps.
+    Returns: list of (n, k) float32 arrays, train first. A constant column becomes zero, a gap
+        in the others NaN.
+    Raises: ValueError if the columns differ in number, name or order, hold something else than
+        numbers, or train has no rows or gaps.
     """
-    train, *others = (np.asarray(a, dtype=float) for a in (train, *others))
+    names = [list(table.columns) for table in (train, *others) if hasattr(table, "columns")]
+    if any(columns != names[0] for columns in names):
+        raise ValueError(f"columns {names} differ; pick those of the first, as in b[a.columns]")
+    train, *others = map(_as_floats, (train, *others))
     if any(a.ndim != 2 or a.shape[1:] != train.shape[1:] for a in (train, *others)):
         shapes = [a.shape for a in (train, *others)]
-        raise ValueError(f"shapes {shapes} must be (n, k) with one k; a vector becomes a[:, None]")
+        raise ValueError(
+            f"shapes {shapes} must be (n, k) with one k; a vector becomes a[:, None], "
+            "a list or column of a table np.reshape(a, (-1, 1))")
     if len(train) == 0:
         raise ValueError(f"train has shape {train.shape}: no rows to take a mean of")
     if not np.isfinite(train).all():
-        raise ValueError("train contains NaN or infinity; drop or fill such rows")
+        raise ValueError("train contains NaN, infinity or gaps; drop or fill such rows")
     constant = (train == train[0]).all(axis=0)  # where rounding would make a tiny deviation
     mean = np.where(constant, train[0], train.mean(axis=0))
     sd = np.where(constant, 1, train.std(axis=0))
     return [((a - mean) / sd).astype(np.float32) for a in (train, *others)]
+
+
+def _as_floats(table):
+    """A table as an array of floats, in which gaps are NaN: pandas' NA, NumPy's masked entries."""
+    try:
+        if np.iscomplexobj(table):
+            raise TypeError("complex numbers have no order")
+        if isinstance(table, pd.DataFrame | pd.Series):
+            return table.to_numpy(dtype=float, na_value=np.nan)
+        return np.ma.filled(np.ma.asanyarray(table, dtype=float), np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"a {type(table).__name__} cannot be made real numbers ({error}); "
+            "drop such columns or encode them, and pass rows of equal length") from error
 
 
 def _table(file, **options):

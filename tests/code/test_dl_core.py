@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -702,6 +703,48 @@ def test_train_inside_jit(options):
     assert_close(jax.jit(run)(THETA, X, Y), run(THETA, X, Y))
 
 
+@pytest.mark.parametrize("x", [
+    pd.get_dummies(pd.Series(list("aab"))), pd.DataFrame({"a": [True, False], "b": [0.5, 2.0]}),
+    pd.DataFrame({"a": [1, 2], "b": [3, 4]}, dtype="Int64"),
+    np.array([[1, 2.5]], dtype=object), np.ones((2, 2), ">f4"), np.ones((2, 2), np.longdouble),
+], ids=["bool", "bool and float", "Int64", "object", "big-endian", "longdouble"])
+def test_tables_of_several_types_are_floats(x):
+    y, floats = np.ones((len(x), 1)), np.asarray(x, dtype=float)
+    assert_equal(mlp(THETA, x), mlp(THETA, floats))
+    assert_equal(train(THETA, x, y, steps=2).losses, train(THETA, floats, y, steps=2).losses)
+
+
+@pytest.mark.parametrize("vector", [list, pd.Series, np.array, jnp.array])
+def test_advice_on_vectors_works(vector):
+    y = vector([1.0] * 12)
+    with pytest.raises(ValueError, match=r"table np.reshape\(y, \(-1, 1\)\)"):
+        mse(THETA, X, y)
+    assert_equal(mse(THETA, X, np.reshape(y, (-1, 1))), mse(THETA, X, np.ones((12, 1))))
+
+
+@pytest.mark.parametrize(("switch", "value"), [
+    ("jax_debug_nans", True), ("jax_debug_infs", True), ("jax_check_tracer_leaks", True),
+    ("jax_debug_key_reuse", True), ("jax_enable_checks", True), ("jax_disable_jit", True),
+    ("jax_legacy_prng_key", "error"), ("jax_numpy_dtype_promotion", "strict"),
+    ("jax_default_prng_impl", "rbg"), ("jax_threefry_partitionable", False)])
+def test_switches_for_debugging_stop_no_healthy_run(switch, value):
+    def noisy(theta, x, y, key):
+        return mse(theta, x + jax.random.normal(key, x.shape), y) + 0.01 * squared_weights(theta)
+
+    before = getattr(jax.config, switch)
+    jax.config.update(switch, value)
+    try:
+        theta = init_mlp(jax.random.key(1), (2, 3, 1))
+        fit = train(theta, X, Y, loss=noisy, steps=4, batch_size=5, key=jax.random.key(2))
+        train(fit.theta, X, Y, loss=noisy, steps=3, batch_size=5, key=jax.random.key(2),
+              state=fit.state)
+        stop = {"validation": (X, 3 - Y), "patience": 4, "eval_every": 2}
+        assert len(train(theta, X, Y - 3, steps=60, lr=schedule, **stop).losses) < 60
+        train(init_mlp(jax.random.key(3), (2, 3, 3)), X, LABELS, loss=cross_entropy, steps=3)
+    finally:
+        jax.config.update(switch, before)
+
+
 def test_stopped_run_inside_jit_ends_in_nan():
     fit = jax.jit(partial(ones_fit, 50, patience=4))()
     assert fit.best_step == 7
@@ -1027,6 +1070,10 @@ BAD_OPTIONS = {
     "x vector": ({"x": X[:, 0]}, r"\(12,\).*takes 2 inputs"),
     "x ragged": ({"x": [[1.0, 2.0], [3.0]]}, "x cannot be made an array.*equal length"),
     "x None": ({"x": None}, "x cannot be made an array"),
+    "x of words": ({"x": pd.DataFrame({"a": list("uv")})}, "x cannot.*'u'.*pass numbers"),
+    "x masked": ({"x": np.ma.masked_equal(X, X[0, 0])}, "x cannot.*masked.*filled"),
+    "x with NA": ({"x": pd.DataFrame({"a": [1, None]}, dtype="Int64"), "y": Y[:2]},
+                  "^x contains NaN"),
     "x NaN": ({"x": with_entry(X, np.nan)}, "^x contains NaN or inf.*drop or fill"),
     "y NaN": ({"y": with_entry(Y, np.nan)}, "^y contains NaN or inf.*drop or fill"),
     "x inf": ({"x": with_entry(X, np.inf)}, "^x contains NaN or inf"),

@@ -142,12 +142,38 @@ def test_standardise_takes_a_constant_column(constant):
     np.testing.assert_allclose(b, [[0], [1]], atol=1e-6)
 
 
-@pytest.mark.parametrize(("arrays", "words"), [
-    ((np.ones(3),), r"\(3,\).*a\[:, None\]"),
+FRAME = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [10.0, 20.0, 30.0]})
+GAPS = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"),
+                     "b": pd.array([None, 20.0], dtype="Float64")})
+
+
+def test_standardise_keeps_gaps_in_other_rows():
+    masked = np.ma.masked_equal([[-999.0, 20.0], [2.0, 20.0]], -999)
+    _, (first, second), of_mask = standardise(FRAME, GAPS, masked)
+    np.testing.assert_allclose(first, [-1.5**0.5, np.nan], rtol=1e-5)
+    np.testing.assert_allclose(second, [np.nan, 0], rtol=1e-5)
+    np.testing.assert_allclose(of_mask, [[np.nan, 0], [0, 0]], rtol=1e-5)
+
+
+def test_standardise_takes_columns_of_several_types():
+    table = pd.get_dummies(pd.Series(list("aab"))).assign(n=pd.array([1, 2, 3], dtype="Int64"))
+    (ours,) = standardise(table)
+    np.testing.assert_allclose(ours, StandardScaler().fit_transform(table.astype(float)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("tables", "words"), [
+    ((np.ones(3),), r"\(3,\).*a\[:, None\].*np.reshape\(a, "),
     ((np.ones((3, 2)), np.ones((3, 1))), r"\(3, 2\), \(3, 1\)"),
     ((np.ones((0, 2)),), "no rows"),
     ((np.array([[1.0], [np.nan]]),), "NaN"),
+    ((np.ma.masked_equal([[1.0], [-999.0]], -999),), "gaps"),
+    ((GAPS,), "gaps"),
+    ((FRAME, FRAME[["b", "a"]]), r"\['a', 'b'\], \['b', 'a'\].* differ; pick"),
+    ((FRAME, FRAME.rename(columns={"a": "c"})), "differ"),
+    ((FRAME.assign(b=list("xyz")),), "DataFrame cannot be made.*'x'.*encode"),
+    ((FRAME * 1j,), "DataFrame cannot be made.*complex"),
+    (([[1, 2], [3]],), "list cannot be made.*equal length"),
 ])
-def test_standardise_refuses(arrays, words):
+def test_standardise_refuses(tables, words):
     with pytest.raises(ValueError, match=words):
-        standardise(*arrays)
+        standardise(*tables)
