@@ -18,14 +18,15 @@ BIN    := .venv/bin
 PYTHON313 = $(shell $(PYTHON) tools/versions.py --find 3.13)
 
 .PHONY: book pdf test portable nbmake colab versions seeds lab gpu bench lock clean
+.PHONY: venv venv-colab venv-bench
 
-book: .venv/installed
+book: venv
 	$(BIN)/jupyter-book build . -W -n --keep-going
 
 pdf: book
 	$(BIN)/python tools/print_book.py
 
-test: .venv/installed
+test: venv
 	$(BIN)/ruff check
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 tests/code tests/lectures
 	$(MAKE) book
@@ -42,12 +43,12 @@ else
 	$(MAKE) colab
 endif
 
-nbmake: .venv/installed | _build/html/notebooks
+nbmake: venv | _build/html/notebooks
 	rm -rf .nbmake
 	$(BIN)/python tools/seeds.py 1 --portable --clock-lies --folder .nbmake --write
 	$(BIN)/python -m pytest --nbmake .nbmake
 
-colab: .venv/installed .venv-colab/installed | _build/html/notebooks
+colab: venv venv-colab | _build/html/notebooks
 	$(BIN)/python tools/seeds.py 1 --portable --clock-lies --python .venv-colab/bin/python
 
 _build/html/notebooks:
@@ -56,17 +57,17 @@ _build/html/notebooks:
 versions:
 	$(PYTHON) tools/versions.py
 
-seeds: .venv/installed
+seeds: venv
 	$(BIN)/python tools/seeds.py $(SEEDS)
 
-lab: .venv/installed
+lab: venv
 	$(BIN)/jupyter-lab lectures
 
-gpu: .venv/installed
+gpu: venv
 	$(BIN)/python -m pip install \
 	    "jax[cuda13]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
 
-bench: .venv-bench/installed
+bench: venv-bench
 	PYTHONPATH=code .venv-bench/bin/python benchmarks/speed.py
 
 lock:
@@ -80,22 +81,15 @@ lock:
 clean:
 	rm -rf _build .nbmake
 
-.venv-colab/installed: tools/colab.txt
+# The environments: made once, and again when the lock or the list of modules has changed, the
+# folder is a copy, or another PYTHON is asked for than made them.
+venv:
+	$(PYTHON) tools/environment.py .venv requirements.txt --editable \
+	    $(if $(filter file,$(origin PYTHON)),--any-python)
+
+venv-colab:
 	@test -n "$(PYTHON313)" || { echo "make colab needs python3.13"; exit 1; }
-	$(PYTHON313) -m venv --clear .venv-colab
-	.venv-colab/bin/python -m pip install --quiet --requirement tools/colab.txt
-	touch $@
+	$(PYTHON313) tools/environment.py .venv-colab tools/colab.txt
 
-# The environment: made once, and again when the lock or the list of modules changes.
-.venv/installed: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), \
-	    f"Python 3.11 to 3.13 is needed, this is {sys.version}; try make PYTHON=python3.12"'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	touch $@
-
-.venv-bench/installed: benchmarks/requirements.txt
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
-	touch $@
+venv-bench:
+	$(PYTHON) tools/environment.py .venv-bench benchmarks/requirements.txt --any-python

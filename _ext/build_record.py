@@ -1,25 +1,20 @@
 """Sphinx extension: the directive `build-record`, a table of what this book was built with."""
 
-import os
 import platform
-import subprocess
-import sys
 from importlib.metadata import requires, version
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from execution import ask_jax
 from packaging.requirements import Requirement
 from sphinx.util.docutils import SphinxDirective
 
-# Asked in a process of its own, which leaves the device's memory to the lectures.
-DEVICE = "import jax; d = jax.devices(); print(len(d), 'x', d[0].device_kind)"
-SHARE = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+DEVICE = "f'{len(jax.devices())} x {jax.devices()[0].device_kind}'"
 
 
 def record():
     """Pairs of a name and what it was when the book was built, for a reader who compares."""
-    yield "device", subprocess.run([sys.executable, "-c", DEVICE], env=os.environ | SHARE,
-                                   capture_output=True, text=True, check=True).stdout.strip()
+    yield "device", ask_jax(DEVICE)
     yield "system", f"{platform.system()}, {platform.machine()}"
     yield "Python", platform.python_version()
     for line in requires("deep-learning-with-jax"):

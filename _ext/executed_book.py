@@ -4,7 +4,7 @@
    has changed: both enter the key under which its outputs are cached.
 2. Before Sphinx reads any page, all lectures whose outputs are not cached are executed, as many
    at a time as there are cores, so that MyST-NB finds the outputs of every page in the cache.
-3. Lectures whose code raises are all named, with the line of the cell and the error.
+3. Lectures whose code raises or warns are all named, with the line of the cell and the words.
 4. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
 5. All pages are written anew when an extension, a style or a template has changed.
 """
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import book
-from execution import execute, side_by_side
+from execution import execute, platform, side_by_side
 from joblib import cpu_count
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
@@ -87,6 +87,7 @@ def execute_before_reading(app, env, docnames):
     runs = {}
 
     def report(name, run):
+        run = run if run.error else warned(notebooks[name], run)
         runs[name] = run
         logger.info("%s %s in %.0f s (%d of %d)", "failed" if run.error else "executed", name,
                     run.seconds, len(runs), len(notebooks))
@@ -96,12 +97,23 @@ def execute_before_reading(app, env, docnames):
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
     if notebooks:
-        logger.info("lectures to execute: %d, %d at a time", len(notebooks), cpu_count())
+        logger.info("lectures to execute: %d, %d at a time, on %s",
+                    len(notebooks), cpu_count(), platform())
     run_one = partial(execute, folder=book.LECTURES, timeout=env.mystnb_config.execution_timeout)
     executions = {name: partial(run_one, notebook) for name, notebook in notebooks.items()}
     side_by_side(executions, cpu_count(), report)
     if any(run.error for run in runs.values()):
         end_build(app, notebooks, runs)
+
+
+def warned(notebook, run):
+    """A run that printed to stderr has failed: a warning on a page is an error of the build."""
+    for number, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                line, *_ = output.text.strip().splitlines()
+                return run._replace(cell=number, error=f"on stderr: {line}", trace=output.text)
+    return run
 
 
 def end_build(app, notebooks, runs):

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
-from importlib.metadata import entry_points
+from functools import cache
 from typing import NamedTuple
 
 from jupyter_client import AsyncKernelManager
@@ -12,11 +13,31 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-QUIET = "--log-level=40"  # a kernel warns at each start that it does not encrypt
-# Threads of BLAS wait in loops for each other, which takes twice the time beside another lecture.
-BESIDE_OTHERS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-if entry_points(group="jax_plugins"):  # on a GPU the first kernel would take most of the memory
-    BESIDE_OTHERS["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+# A kernel warns at each start that it does not encrypt; what libraries of C++ remark of the machine
+# belongs in the log of the build, where it goes without being captured, and not in a lecture.
+ARGUMENTS = ["--log-level=40", "--IPKernelApp.capture_fd_output=False"]
+# Threads of BLAS wait in loops for each other, which takes twice the time beside another lecture;
+# on a GPU the first kernel would take most of the memory.
+BESIDE_OTHERS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+                 "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+
+@cache
+def ask_jax(expression, python=sys.executable):
+    """What `jax` of an interpreter says, in a process of its own, which frees the device.
+
+    What JAX remarks of the machine, and Matplotlib when it first looks for fonts, is said here,
+    before any lecture.
+    """
+    program = f"import jax, matplotlib.font_manager; print({expression})"
+    asked = subprocess.run([python, "-c", program], env=BESIDE_OTHERS | os.environ,
+                           stdout=subprocess.PIPE, text=True, check=True)
+    return asked.stdout.strip()
+
+
+def platform(python=sys.executable):
+    """Where lectures run: "cpu", "gpu" or "tpu"."""
+    return ask_jax("jax.default_backend()", python)
 
 
 class Run(NamedTuple):
@@ -51,10 +72,12 @@ async def execute(notebook, folder, python=sys.executable, timeout=None):
 
     client = NotebookClient(
         notebook, km=kernel(python), timeout=timeout, on_cell_execute=note,
-        extra_arguments=[QUIET], record_timing=False, resources={"metadata": {"path": str(folder)}})
+        extra_arguments=ARGUMENTS, record_timing=False,
+        resources={"metadata": {"path": str(folder)}})
     start = time.perf_counter()
     try:
-        await client.async_execute(cleanup_kc=True, env=BESIDE_OTHERS | os.environ)
+        here = {"JAX_PLATFORMS": platform(python)}
+        await client.async_execute(cleanup_kc=True, env=BESIDE_OTHERS | here | os.environ)
     except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # a dead kernel is one
         kind, words = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error)
         line = f"{kind}: {words}".strip(": ").splitlines()[0]

@@ -64,7 +64,7 @@ def contents(toc, chapters):
 
 def book():
     """The whole book as one page of HTML, which belongs beside its chapters."""
-    toc = yaml.safe_load((place.ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((place.ROOT / "_toc.yml").read_text(encoding="utf-8"))
     chapters = {name: chapter(name) for name in place.PAGES}
     front, *rest = chapters.values()
     return (

@@ -1,11 +1,12 @@
 """The browser of the tests of the built pages, and what they ask of each page in it."""
 
+import npm_packages
 import pytest
-from npm_packages import PACKAGES
 from playwright.sync_api import sync_playwright
 from print_book import find_browser
 
-AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+npm_packages.install()
+AXE = (npm_packages.PACKAGES / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 # axe takes a header that is a formula alone for an empty one: it does not read MathML.
 SKIP_FORMULAS_AS_HEADERS = """

@@ -37,6 +37,8 @@ A paragraph.
 {second}
 ```
 """
+# No locale, so that a file read or a program heard in its encoding, not in UTF-8, is an error.
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 ADDRESS = "https://economist.example/book/"
 TOC = "format: jb-book\nroot: lectures/one\nchapters:\n  - file: lectures/two\n"
 MEET = """
@@ -62,8 +64,9 @@ def build(book):
     """Exit status, output, and the names of the lectures that were executed."""
     program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
     command = [program, "build", ".", "-W", "-n", "--keep-going"]
-    env = os.environ | {"PYTHONPATH": str(book / "code"), "BOOK_URL": ADDRESS.rstrip("/")}
-    result = subprocess.run(command, cwd=book, env=env, capture_output=True, text=True, timeout=300)
+    env = os.environ | {"PYTHONPATH": str(book / "code"), "BOOK_URL": ADDRESS.rstrip("/")} | ASCII
+    result = subprocess.run(command, cwd=book, env=env, capture_output=True,
+                            encoding="utf-8", timeout=300)
     out = result.stdout + result.stderr
     executed = sorted(re.findall(r"^(?:executed|failed) (\w+) in \d+ s", out, re.M))
     assert not re.search("Executing notebook|encrypt|^INFO", out, re.M), out
@@ -129,6 +132,7 @@ def test_life_of_a_book(book):
     write(book, "two", "import warnings", "warnings.warn('mind the gap')")
     status, out, executed = build(book)
     assert status != 0, "a warning on a page is an error"
+    assert re.search(r"FAILED lectures/two.md:19: on stderr: .*UserWarning: mind the gap", out), out
     assert not (book / "_build/html").exists()
 
     write(book, "two", "from shared import answer", "assert answer == 42")
@@ -153,6 +157,17 @@ def test_lectures_run_side_by_side(book):
     status, out, executed = build(book)
     assert (status, executed) == (0, ["one", "two"]), out
     assert re.search(r"^executed (one|two) in \d+ s \(2 of 2\)$", out, re.M)
+
+
+def test_what_the_machine_remarks_ends_no_book(book):
+    """A library of C++ writes past Python; JAX, told where to compute, does not look for cards."""
+    write(book, "one", "import os", "_ = os.write(2, b'a card may be present')")
+    write(book, "two", "import os", "assert os.environ['JAX_PLATFORMS'] in ('cpu', 'gpu', 'tpu')")
+    status, out, executed = build(book)
+    assert (status, executed) == (0, ["one", "two"]), out
+    assert "a card may be present" in out
+    page = BeautifulSoup((book / "_build/html/lectures/one.html").read_text("utf-8"), "html.parser")
+    assert not page.select(".output")
 
 
 def test_all_failures_are_named(book):
