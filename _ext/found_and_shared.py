@@ -8,6 +8,7 @@ unknown place nor a map of it.
 
 import os
 import re
+from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,15 +47,18 @@ def spread_base_url(app, config):
         config.html_baseurl = config.ogp_site_url = url
 
 
-def mend_metatags(app, pagename, templatename, context, doctree):
-    """Describe a lecture by its first words, and leave out addresses that are not known."""
-    tags = context.get("metatags", "").replace('content="Overview: ', 'content="')
+def describe(app, pagename, templatename, context, doctree):
+    """A page's description is what its front matter says, for all that ask for one."""
+    meta = context.get("meta") or {}
+    about = meta.get("description") or f"{app.config.html_title}: {context.get('title', 'Index')}"
+    context["meta"] = meta | {"og:description": about}
+    context["metatags"] = f'<meta name="description" content="{escape(about)}" />\n'
+
+
+def drop_unknown_addresses(app, pagename, templatename, context, doctree):
     if not app.config.html_baseurl:
-        tags = re.sub(r'<meta property="og:(url|image)[^>]*>\n?', "", tags)
-    if 'name="description"' not in tags:
-        about = f"{app.config.html_title}: {context.get('title', 'Index')}"
-        tags += f'<meta name="description" content="{about}" />'
-    context["metatags"] = tags
+        context["metatags"] = re.sub(
+            r'<meta property="og:(url|image)[^>]*>\n?', "", context["metatags"])
 
 
 def list_index(app, doctree):
@@ -88,7 +92,8 @@ def setup(app):
     app.add_config_value("github_repository", "", rebuild="html", types=[str])
     app.connect("config-inited", spread_base_url)
     app.connect("doctree-read", list_index, priority=200)  # after the contents are known
-    app.connect("html-page-context", mend_metatags, priority=900)
+    app.connect("html-page-context", describe, priority=400)  # before sphinxext.opengraph asks
+    app.connect("html-page-context", drop_unknown_addresses, priority=900)
     app.connect("build-finished", write_sitemap)
     app.connect("build-finished", write_front_door)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.errors import SphinxError
 
 PROJECT = tomllib.loads((book.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DIRECT = {re.split("[<>=]", line)[0] for line in PROJECT["dependencies"]}
+LEAST = dict(line.split(">=") for line in PROJECT["dependencies"])  # by name, the oldest that works
 SETUP = Path(__file__).with_name("setup_cell.py").read_text(encoding="utf-8").strip()
 
 FOLD = {"cellView": "form", "jupyter": {"source_hidden": True}}  # for Colab, for JupyterLab
@@ -174,7 +174,7 @@ def third_party(sources):
     """Names on the lock of the distributions that Python `sources` import."""
     modules = {name.split(".")[0] for name in book.imports(sources)}
     owners = packages_distributions()
-    return {o.lower().replace("_", "-") for m in modules for o in owners.get(m, [])} & DIRECT
+    return {o.lower().replace("_", "-") for m in modules for o in owners.get(m, [])} & LEAST.keys()
 
 
 def data_packages(sources):
@@ -216,6 +216,7 @@ def setup_cell(lecture):
     libraries = third_party(sources + [files[name] for name in files if name.endswith(".py")])
     variables = {
         "LIBRARIES": pformat(pins(libraries), width=80),
+        "LEAST": pformat({name: LEAST[name] for name in sorted(libraries)}, width=80),
         "DATA": pformat(pins(data_packages(sources) - libraries), width=80),
         "ON_PURPOSE": [zlib.crc32(source.strip().encode()) for source in on_purpose],
         "FILES": as_source(files),  # the last, as one of them may have a line like these
@@ -276,7 +277,7 @@ def portable(name, page, works, address):
         "accelerator": "GPU",
         "colab": {"gpuType": "T4", "provenance": []},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": {"name": "python", "file_extension": ".py"},
     })
 
 

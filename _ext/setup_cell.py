@@ -5,11 +5,14 @@ import subprocess
 import sys
 import zlib
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 
 from IPython import get_ipython
+from packaging.version import Version
 
 LIBRARIES = []
+LEAST = {}
 DATA = []
 ON_PURPOSE = []
 FILES = {}
@@ -30,10 +33,28 @@ def install(requirements, *options):
         subprocess.run(pip, check=True)
 
 
+def check(name, least):
+    if Version(version(name)) < Version(least):
+        raise RuntimeError(
+            f"{name} {version(name)} is installed, this notebook needs {least} or newer: "
+            f"run  %pip install --upgrade '{name}>={least}'  and restart the kernel")
+
+
+def write(path, text):
+    if path.exists() and path.read_bytes() != text:
+        names = (f"{path.stem}_yours_{n}{path.suffix}" for n in count(1))
+        aside = next(name for name in names if not Path(name).exists())
+        path.rename(aside)
+        print(f"{path} was not the book's; it is now {aside}")
+    path.write_bytes(text)
+
+
 install(LIBRARIES)
 install(DATA, "--no-deps")  # only for the data files inside
+for name, least in LEAST.items():
+    check(name, least)
 for name, text in FILES.items():
-    Path(name).write_text(text, encoding="utf-8")
+    write(Path(name), text.encode())
 
 # Cells that raise an error on purpose print it, and "Run all" goes on.
 SHELL = get_ipython()

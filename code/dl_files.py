@@ -25,7 +25,7 @@ def save(path, tree):
     for place, leaf in _stored(tree).items():
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             keys[place], leaf = str(jax.random.key_impl(leaf)), jax.random.key_data(leaf)
-        arrays[place] = np.asarray(leaf)
+        arrays[place] = np.asarray(leaf, order="C")  # safetensors writes memory as it lies
     save_file(arrays, f"{path}.part", metadata=keys)
     os.replace(f"{path}.part", path)
 

@@ -34,6 +34,10 @@ test("settings survive the address", () => {
   assert.equal(toFragment(defaults()), "");
 });
 
+test("a decimal comma is a point", () => {
+  assert.deepEqual(fromFragment("#noise=0,3&lr=0.05"), [settings({ noise: 0.3, lr: 0.05 }), []]);
+});
+
 test("an invalid address keeps defaults and says why", () => {
   const bad = "#lr=999&n=2.5&layers=10-x&sigma=sin&points=9~0&colour=red&noise=&batch=500";
   const [result, complaints] = fromFragment(bad);

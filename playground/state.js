@@ -5,7 +5,7 @@ export const ACTIVATIONS = ["tanh", "relu", "sigmoid", "square"];
 export const POINT = { x: [0, 5], y: [-1.5, 4] }; // the drawing area, in units of x and y
 
 const between = (low, high) => (text) => {
-  const value = Number(text);
+  const value = Number(text.replace(",", ".")); // some keypads have the decimal comma alone
   if (text.trim() === "" || !(value >= low && value <= high)) {
     throw new Error(`a number from ${low} to ${high}`);
   }

@@ -36,6 +36,8 @@ TREES = {
     "awkward": {"file": jnp.ones(2), "a/b": [jnp.zeros(()), jnp.zeros((0, 3))],
                 "n": jnp.arange(3), "mask": jnp.array([True, False]), "half": jnp.float16(0.1)},
     "one array": jnp.arange(3.0),
+    "layouts": [np.asfortranarray(X), X[::2], X[:, ::-1], X.T, np.broadcast_to(X[0], (3, 2)),
+                jnp.asarray(np.asfortranarray(X)), jax.jit(jnp.transpose)(X)],
 }
 
 

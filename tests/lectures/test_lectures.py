@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -11,11 +12,14 @@ import book
 import pytest
 from book import PAGES, cells, text
 from book import WITH_CODE as EXECUTED
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 
 BIBLIOGRAPHY = (book.ROOT / "references.bib").read_text("utf-8")
 FRONT = ["intro", "playground"]  # executed pages that are no lectures
 LECTURES = [p for p in EXECUTED if p not in FRONT]
 
+JUPYTEXT = build_sync_jupytext_contents_manager_class(LargeFileManager)
 FILLER = (r"simply|just|obviously|clearly|of course|powerful|seamless\w*|delve\w*|crucial\w*"
           r"|leverag\w*")
 SECTIONS = ["Overview", "What can go wrong", "Summary", "Check yourself", "Exercises"]
@@ -201,3 +205,13 @@ def test_labels_are_unique():
         for label in re.findall(r"^:label: (\S+)|^\((\S+)\)=$|\(eq-(\S+)\)$", text(page), re.M)
     ]
     assert len(labels) == len(set(labels))
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_jupyterlab_saves_a_lecture_as_it_is(page, tmp_path):
+    """If it does not: jupytext --to md:myst lectures/NAME.md"""
+    shutil.copy(book.LECTURES / "jupytext.toml", tmp_path)
+    shutil.copy(book.source(page), tmp_path)
+    notebooks = JUPYTEXT(root_dir=str(tmp_path))
+    notebooks.save(notebooks.get(f"{page}.md", type="notebook"), f"{page}.md")
+    assert (tmp_path / f"{page}.md").read_text("utf-8") == text(page)

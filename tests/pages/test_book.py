@@ -126,6 +126,39 @@ def test_search_finds(tab, address, words, lecture):
     assert tab.context.faults == []
 
 
+@pytest.mark.parametrize("words", ["convex", "theorem", "softmax"])
+def test_an_excerpt_reads_a_formula_once(tab, address, words):
+    tab.goto(f"{address}/search.html?q={words}")
+    tab.wait_for_selector("#search-results p.context")
+    tab.wait_for_function("document.querySelector('.search-summary').innerText.includes('finished')")
+    excerpts = tab.locator("#search-results p.context").all_inner_texts()
+    assert len(excerpts) > 2
+    assert not [text for text in excerpts if "\\" in text]
+
+
+def test_blocked_cookies_leave_a_page_whole(tab, address):
+    """In a sandbox, as where a browser blocks cookies, asking for storage is an error."""
+    open_page(tab, address, LECTURES[0])
+    tab.set_content(f'<iframe sandbox="allow-scripts" src="{address}/{ROOT}.html"></iframe>')
+    inside = tab.frame_locator("iframe")
+    inside.locator(".theme-switch-button").first.dispatch_event("click")
+    inside.locator("html[data-theme]").wait_for()
+    assert not [fault for fault in tab.context.faults if "torage" in fault]
+
+
+def test_paper_is_white(tab, address):
+    """Browsers print no backgrounds, so that the light words of a dark page would be lost."""
+    tab.emulate_media(color_scheme="dark")
+    open_page(tab, address, ROOT)
+    shown = "document.documentElement.dataset.theme"
+    seen = [tab.evaluate(shown)]
+    for event in "beforeprint", "afterprint":
+        tab.evaluate("event => { dispatchEvent(new Event(event)) }", event)
+        seen.append(tab.evaluate(shown))
+    tab.emulate_media(color_scheme="light")
+    assert seen == ["dark", "light", "dark"]
+
+
 def test_solutions_open_by_keyboard(tab, address):
     open_page(tab, address, LECTURES[0])
     solution = tab.locator("details.solution").last

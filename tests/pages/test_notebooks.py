@@ -53,9 +53,14 @@ def run_setup(name, monkeypatch, folder, installed=True):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
     if not installed:
-        def nothing(package):
+        new = []
+
+        def version(package):
+            if package in new:
+                return "99"
+            new.append(package)
             raise metadata.PackageNotFoundError(package)
-        monkeypatch.setattr(metadata, "version", nothing)
+        monkeypatch.setattr(metadata, "version", version)
     shell = SimpleNamespace(
         events=SimpleNamespace(register=lambda event, function: None), _showtraceback=None)
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
@@ -71,6 +76,7 @@ def test_one_notebook_a_lecture():
 def test_valid_and_without_outputs(name):
     nbformat.validate(notebook(name))
     assert notebook(name).metadata.accelerator == "GPU"
+    assert notebook(name).metadata.language_info.file_extension == ".py", "of nbconvert's program"
     assert all(not c.outputs and c.execution_count is None
                for c in notebook(name).cells if c.cell_type == "code")
 
@@ -175,6 +181,25 @@ def test_setup_installs_what_the_lock_says_and_no_more(name, monkeypatch, tmp_pa
             assert {re.split("[= ]", r)[0] for r in requirements} <= set(COLAB)
 
 
+def test_setup_puts_a_file_of_the_reader_aside(monkeypatch, tmp_path, capsys):
+    (tmp_path / "dl_core.py").write_text("mine = 1\n")
+    for _ in range(2):  # the second time the file is the book's
+        run_setup("pytrees", monkeypatch, tmp_path)
+    assert capsys.readouterr().out.count("dl_core.py was not the book's; it is now") == 1
+    assert (tmp_path / "dl_core_yours_1.py").read_text() == "mine = 1\n"
+    (tmp_path / "dl_core.py").write_text("mine = 2\n")
+    run_setup("pytrees", monkeypatch, tmp_path)
+    assert (tmp_path / "dl_core_yours_2.py").read_text() == "mine = 2\n"
+    assert (tmp_path / "dl_core.py").read_text() == (CODE / "dl_core.py").read_text()
+
+
+def test_setup_names_the_version_that_is_needed(monkeypatch, tmp_path):
+    monkeypatch.setattr(metadata, "version", lambda name: {"jax": "0.4.30"}.get(name, "99"))
+    with pytest.raises(RuntimeError, match=r"jax 0.4.30 is .* needs 0.7.2 or newer.*%pip install"):
+        run_setup("pytrees", monkeypatch, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_setup_installs_the_packages_of_the_data_sets_without_what_they_need():
     lecture = [new_code_cell("from dl_data import countries, curve, mnist")]
     setup = portable_notebooks.setup_cell(lecture)
@@ -244,6 +269,6 @@ def test_buttons_with_known_repository(configured, environment, expected, monkey
 def test_page_has_the_buttons(name):
     page = BeautifulSoup(built(name).read_text("utf-8"), "html.parser")
     header = page.select_one(".bd-header-article")
-    assert header.select(f'a[href="../notebooks/{name}.ipynb"]')
+    assert header.select(f'a[download][href="../notebooks/{name}.ipynb"]')
     colab = header.select('a[href*="colab.research"]')
     assert all(a["href"].endswith(f"/blob/gh-pages/notebooks/{name}.ipynb") for a in colab)

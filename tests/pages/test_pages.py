@@ -1,5 +1,6 @@
 """The built pages are whole. Run after `make book`."""
 
+import re
 from collections import Counter
 from functools import cache
 from urllib.parse import unquote, urlsplit
@@ -61,6 +62,16 @@ def test_no_raw_markup(name):
 def test_identifiers_are_unique(name):
     names = Counter(tag["id"] for tag in soup(built(name)).select("[id]"))
     assert [name for name, often in names.items() if often > 1] == []
+
+
+def test_each_page_has_a_description_of_its_own():
+    heads = [soup(built(name)).head for name in PAGES]
+    said = [head.select_one("meta[name=description]")["content"] for head in heads]
+    assert said == [head.select_one("meta[property='og:description']")["content"] for head in heads]
+    assert len(set(said)) == len(PAGES)
+    for words in said:
+        assert 40 <= len(words) <= 160, words
+        assert not re.search(r"[$\\{}\[\]]", words), words
 
 
 @pytest.mark.parametrize("name", PAGES)
