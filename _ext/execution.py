@@ -14,7 +14,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 # A kernel warns at each start that it does not encrypt; what libraries of C++ remark of the machine
-# belongs in the log of the build, where it goes without being captured, and not in a lecture.
+# belongs in the log of the build, where it goes without being captured, and not in a lecture
+# (not for another interpreter: older kernels complain at their end).
 ARGUMENTS = ["--log-level=40", "--IPKernelApp.capture_fd_output=False"]
 # Threads of BLAS wait in loops for each other, which takes twice the time beside another lecture;
 # on a GPU the first kernel would take most of the memory.
@@ -72,7 +73,7 @@ async def execute(notebook, folder, python=sys.executable, timeout=None):
 
     client = NotebookClient(
         notebook, km=kernel(python), timeout=timeout, on_cell_execute=note,
-        extra_arguments=ARGUMENTS, record_timing=False,
+        extra_arguments=ARGUMENTS[:2 if python == sys.executable else 1], record_timing=False,
         resources={"metadata": {"path": str(folder)}})
     start = time.perf_counter()
     try:
