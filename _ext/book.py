@@ -45,9 +45,10 @@ WITH_CODE = [name for name in PAGES if "\n```{code-cell}" in text(name)]
 
 
 @cache
-def cells(name, kind="code"):
-    """The cells of one kind of a page, as nodes of a notebook."""
-    return [cell for cell in jupytext.read(source(name)).cells if cell.cell_type == kind]
+def cells(name, *kinds):
+    """The cells of a page, as nodes of a notebook: those with code, or those of the kinds named."""
+    kinds = kinds or ("code",)
+    return [cell for cell in jupytext.read(source(name)).cells if cell.cell_type in kinds]
 
 
 def has_tag(cell, tag):

@@ -230,8 +230,8 @@ def minimise(loss, theta, *data, steps, key=None, lr=LR, optimizer=None, state=N
     if state is not None:
         fresh, start = checks.as_state(state, fresh, patience, eval_every), state.step
     run, state, outputs = _run, fresh, []
-    if not checks.is_traced((state, inputs)):  # write over what it is given; the caller keeps his
-        run, state = _run_in_place, _copy(state)
+    if not checks.is_traced((state, inputs)):  # write over copies that are there; not the caller's
+        run, state = _run_in_place, jax.block_until_ready(_copy(state))
     for length in checks.blocks(steps, progress):
         state, output = run(task, state, inputs, length)
         outputs.append(jax.block_until_ready(output) if progress else output)

@@ -14,6 +14,7 @@ from book import PAGES, cells, text
 from book import WITH_CODE as EXECUTED
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
+from reading import reading
 
 BIBLIOGRAPHY = (book.ROOT / "references.bib").read_text("utf-8")
 FRONT = ["intro", "playground"]  # executed pages that are no lectures
@@ -103,6 +104,16 @@ def test_cells_are_short_and_all_run(page):
         tags = set(cell.metadata.get("tags", []))
         assert not FORBIDDEN_TAGS & tags
         assert "remove-cell" not in tags or cell.source.startswith("%"), "only magics are hidden"
+
+
+@pytest.mark.parametrize("page", LECTURES)
+def test_a_reader_who_opens_no_fold_has_a_short_lesson(page):
+    seen = reading(page)
+    assert seen.asserts == 0
+    assert seen.longest <= 17
+    assert seen.words <= 4500
+    assert seen.lines <= 280
+    assert seen.minutes <= 50
 
 
 @pytest.mark.parametrize("page", EXECUTED)
