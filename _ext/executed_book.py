@@ -6,7 +6,8 @@
    at a time as there are cores, so that MyST-NB finds the outputs of every page in the cache.
 3. Lectures whose code raises or warns are all named, with the line of the cell and the words.
 4. After a failure there is no book: the pages are removed, and so is Sphinx's memory of them.
-5. All pages are written anew when an extension, a style or a template has changed.
+5. All pages are written anew when one of them has changed, as its citations and titles stand on
+   others, too, or when an extension, a style or a template has.
 """
 
 import hashlib
@@ -81,6 +82,7 @@ def stale(names, cache, env):
 
 def execute_before_reading(app, env, docnames):
     """Put the outputs of all lectures that Sphinx is going to read into the cache."""
+    env.pages_were_read = bool(docnames)
     cache = get_cache(env.mystnb_config.execution_cache_path)
     names = {Path(docname).name for docname in docnames}
     notebooks = stale(names.intersection(book.WITH_CODE), cache, env)
@@ -137,6 +139,10 @@ def write_anew_after_changes(app, config):
     config.machinery = digest(sorted(file for folder in folders for file in folder.glob("*.*")))
 
 
+def write_all_or_none(app, env):
+    return env.found_docs if env.pages_were_read else []
+
+
 def remove_book(app):
     for folder in (app.outdir, app.doctreedir):
         shutil.rmtree(folder, ignore_errors=True)
@@ -155,5 +161,6 @@ def setup(app):
     app.connect("config-inited", write_anew_after_changes)
     app.connect("source-read", key_outputs_by_code)
     app.connect("env-before-read-docs", execute_before_reading)
+    app.connect("env-updated", write_all_or_none)
     app.connect("build-finished", leave_no_half_book, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

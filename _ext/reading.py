@@ -11,7 +11,8 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 WORDS, LINES = 150, 12  # of a text book, that one takes in a minute
-BLOCK = re.compile(r"^(`{3,}|:{3,})\{(?:index|bibliography).*?^\1$", re.DOTALL | re.MULTILINE)
+UNSEEN = re.compile(r"^(`{3,}|:{3,})\{(?:index|dropdown|prf:proof\}\n:class: dropdown).*?^\1$",
+                    re.DOTALL | re.MULTILINE)
 SOLUTION = re.compile(r"\{solution-(?:start|end)\}")
 FOLDED = {"hide-input", "hide-cell", "remove-cell", "remove-input", "parameters"}
 
@@ -44,7 +45,7 @@ def reading(name):
     words, cells, inside = 0, [], False
     for cell in book.cells(name, "markdown", "code"):
         if cell.cell_type == "markdown":
-            parts = SOLUTION.split(BLOCK.sub("", cell.source))
+            parts = SOLUTION.split(UNSEEN.sub("", cell.source))
             words += sum(len(part.split()) for part in parts[inside::2])
             inside ^= len(parts) % 2 == 0
         elif not inside and not FOLDED.intersection(cell.metadata.get("tags", [])):

@@ -111,9 +111,8 @@ def test_a_reader_who_opens_no_fold_has_a_short_lesson(page):
     seen = reading(page)
     assert seen.asserts == 0
     assert seen.longest <= 17
-    assert seen.words <= 4500
     assert seen.lines <= 280
-    assert seen.minutes <= 50
+    assert seen.minutes <= 46
 
 
 @pytest.mark.parametrize("page", EXECUTED)
