@@ -17,7 +17,7 @@ from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_c
 from reading import reading
 
 BIBLIOGRAPHY = (book.ROOT / "references.bib").read_text("utf-8")
-FRONT = ["intro", "playground"]  # executed pages that are no lectures
+FRONT = ["intro", "playground", "when_it_fails"]  # executed pages that are no lectures
 LECTURES = [p for p in EXECUTED if p not in FRONT]
 
 JUPYTEXT = build_sync_jupytext_contents_manager_class(LargeFileManager)
