@@ -2,6 +2,7 @@
 
 import platform
 from importlib.metadata import requires, version
+from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -12,9 +13,18 @@ from sphinx.util.docutils import SphinxDirective
 DEVICE = "f'{len(jax.devices())} x {jax.devices()[0].device_kind}'"
 
 
+def processor():
+    """Its name; Python knows the maker's code at most, where Linux has the name in a file."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return (names or [platform.processor()])[0]
+
+
 def record():
     """Pairs of a name and what it was when the book was built, for a reader who compares."""
     yield "device", ask_jax(DEVICE)
+    yield "processor", processor()
     yield "system", f"{platform.system()}, {platform.machine()}"
     yield "Python", platform.python_version()
     for line in requires("deep-learning-with-jax"):
