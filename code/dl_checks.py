@@ -284,7 +284,7 @@ def _parts(value):
         return partial, _parts(value.func), _parts(value.args), _parts((*value.keywords.items(),))
     if isinstance(value, tuple):
         return type(value), *map(_parts, value)
-    if isinstance(value, FunctionType) and value.__module__.split(".")[0] == "optax":
+    if isinstance(value, FunctionType) and (value.__module__ or "").split(".")[0] == "optax":
         held = [cell.cell_contents for cell in value.__closure__ or ()]
         return value.__code__, _parts((*held, value.__defaults__, value.__kwdefaults__))
     if value is None or isinstance(value, Number | str):

@@ -226,17 +226,17 @@ def minimise(loss, theta, *data, steps, key=None, lr=LR, optimizer=None, state=N
                     None if callable(lr) else lr)
     checks.check_loss(loss, task, theta, floats, inputs)
 
-    fresh, start = _begin(task, floats, inputs), 0
+    now, start = _begin(task, floats, inputs), 0
     if state is not None:
-        fresh, start = checks.as_state(state, fresh, patience, eval_every), state.step
-    run, state, outputs = _run, fresh, []
-    if not checks.is_traced((state, inputs)):  # write over copies that are there; not the caller's
-        run, state = _run_in_place, jax.block_until_ready(_copy(state))
+        now, start = checks.as_state(state, now, patience, eval_every), state.step
+    run, outputs = _run, []
+    if not checks.is_traced((now, inputs)):  # write over copies that are there; not the caller's
+        run, now = _run_in_place, jax.block_until_ready(_copy(now))
     for length in checks.blocks(steps, progress):
-        state, output = run(task, state, inputs, length)
+        now, output = run(task, now, inputs, length)
         outputs.append(jax.block_until_ready(output) if progress else output)
     losses, recorded = jax.tree.map(lambda *a: jnp.concatenate(a) if progress else a[0], *outputs)
-    return _finish(task, state, arrays, start, losses, recorded)
+    return _finish(task, now, arrays, start, losses, recorded)
 
 
 def train(theta, x, y, *, loss=mse, lr=LR, steps, batch_size=None, key=None, optimizer=None,
@@ -258,10 +258,9 @@ def train(theta, x, y, *, loss=mse, lr=LR, steps, batch_size=None, key=None, opt
     if validation is not None:
         record = (loss, *checks.as_rows("validation ", *validation))
     key = key if batch_size is not None or checks.accepts(loss, "key") else None
-    fit = minimise(
-        loss, theta, *data, steps=steps, key=key, lr=lr, optimizer=optimizer, state=state,
-        batch_size=batch_size, record=record, eval_every=eval_every, patience=patience,
-        progress=progress)
+    fit = minimise(loss, theta, *data, steps=steps, key=key, lr=lr, optimizer=optimizer,
+                   state=state, batch_size=batch_size, record=record, eval_every=eval_every,
+                   patience=patience, progress=progress)
     checks.warn_of_validation(fit.losses, fit.val_losses)
     return fit
 
@@ -295,10 +294,11 @@ def _loop(task, state, inputs, length):
             return order, inputs.data
         epoch, place = jnp.divmod(i, len(order) // task.batch_size)
         key = jax.random.fold_in(inputs.key, ~epoch)  # down from the top; the loss's keys go up
-        order = lax.cond(
-            place == 0, lambda: jax.random.permutation(key, len(order)), lambda: order)
+        order = lax.cond(place == 0, lambda: jax.random.permutation(key, len(order)), lambda: order)
         rows = lax.dynamic_slice_in_dim(order, place * task.batch_size, task.batch_size)
-        return order, jax.tree.map(lambda a: a[rows] if jnp.ndim(a) else a, inputs.data)
+        def take(a):  # a[rows], divided over devices as a is
+            return a.at[rows].get(out_sharding=jax.typeof(a).sharding) if jnp.ndim(a) else a
+        return order, jax.tree.map(take, inputs.data)
 
     def update(state):
         i, theta, memory, order, best = state

@@ -1203,13 +1203,17 @@ key = jax.random.key(0)
 theta = init_mlp(key, (2, 4, 1))
 x = jax.random.normal(key, (64, 2))
 y = x[:, :1] ** 2
-mesh = jax.make_mesh((8,), ("rows",), axis_types=(AxisType.Auto,))
-sharded = jax.device_put((x, y), NamedSharding(mesh, PartitionSpec("rows")))
-assert len(sharded[0].sharding.device_set) == 8
-options = [{}, {"batch_size": 16, "key": key}, {"validation": sharded, "patience": 5}]
-for chosen in options:
-    one, eight = (train(theta, *data, lr=0.1, steps=20, **chosen) for data in ((x, y), sharded))
-    for p, q in zip(jax.tree.leaves(tuple(one)), jax.tree.leaves(tuple(eight)), strict=True):
+options = [{}, {"batch_size": 16, "key": key}, {"validation": (x, y), "patience": 5}]
+one = [train(theta, x, y, lr=0.1, steps=20, **chosen) for chosen in options]
+for axis_type in AxisType.Auto, AxisType.Explicit:
+    mesh = jax.make_mesh((8,), ("rows",), axis_types=(axis_type,))
+    sharded = jax.device_put((x, y), NamedSharding(mesh, PartitionSpec("rows")))
+    assert len(sharded[0].sharding.device_set) == 8
+    options[2]["validation"] = sharded
+    with jax.set_mesh(mesh):
+        eight = [train(theta, *sharded, lr=0.1, steps=20, **chosen) for chosen in options]
+    pairs = ([tuple(fit) for fit in fits] for fits in (one, eight))
+    for p, q in zip(*map(jax.tree.leaves, pairs), strict=True):
         np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6)
 print("equal")
 """
