@@ -49,6 +49,35 @@ def make(name, seed=0):
     return Problem(sizes, np.float32(x), np.float32(y), theta, steps, lr)
 
 
+def reference(problem):
+    """Loss after the training, by NumPy in double precision: what every library should end at."""
+    theta = [(np.float64(W), np.float64(b)) for W, b in problem.theta]
+    x, y = np.float64(problem.x), np.float64(problem.y)
+    for _ in range(problem.steps):
+        values = forward(theta, x)
+        delta = 2 * (values[-1] - y) / len(y)
+        for i in reversed(range(len(theta))):
+            (W, b), h = theta[i], values[i]
+            theta[i] = W - problem.lr * (h.T @ delta), b - problem.lr * delta.sum(axis=0)
+            delta = (delta @ W.T) * (1 - h**2)
+    return loss(theta, x, y)
+
+
+def forward(theta, x):
+    """The values of all layers, from the inputs to the outputs."""
+    values = [x]
+    for W, b in theta[:-1]:
+        values.append(np.tanh(values[-1] @ W + b))
+    W, b = theta[-1]
+    return [*values, values[-1] @ W + b]
+
+
+def loss(theta, x, y):
+    """Mean over rows of the squared error, in double precision."""
+    theta = [(np.float64(W), np.float64(b)) for W, b in theta]
+    return float(((y - forward(theta, x)[-1]) ** 2).sum(axis=1).mean())
+
+
 def save(problem, path):
     """Write a problem for `load`, so that all processes read the same numbers."""
     layers = {f"{name}{i}": a for i, layer in enumerate(problem.theta)

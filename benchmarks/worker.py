@@ -1,4 +1,4 @@
-"""One peer in a process of its own: python worker.py PEER PROBLEM.npz
+"""One peer in a process of its own: python worker.py PEER python|whole PROBLEM.npz
 
 Prints a line of JSON when its first model is trained. Then every line on standard input asks for
 one more training, and is answered with its seconds; the end of input with the peak memory.
@@ -11,24 +11,14 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
 from peers import PEERS
-from problems import load
+from problems import load, loss
 
 
 def timed(function, *args):
     start = time.perf_counter()
     result = function(*args)
     return result, time.perf_counter() - start
-
-
-def loss(theta, x, y):
-    """Mean over rows of the squared error, in double precision."""
-    *hidden, (W, b) = [(np.float64(W), np.float64(b)) for W, b in theta]
-    for W_h, b_h in hidden:
-        x = np.tanh(x @ W_h + b_h)
-    return float(((y - x @ W - b) ** 2).sum(axis=1).mean())
 
 
 def peak_memory():
@@ -41,12 +31,12 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def main(name, path):
+def main(name, way, path):
     out, sys.stdout = sys.stdout, sys.stderr  # libraries may print
     problem = load(path)
-    build, modules = PEERS[name]
-    _, imports = timed(lambda: [import_module(module) for module in modules])
-    run, build_seconds = timed(build, problem)
+    peer = PEERS[name]
+    _, imports = timed(lambda: [import_module(module) for module in peer.imports])
+    run, build_seconds = timed(getattr(peer, way), problem)
     theta, first = timed(run)
     answer = {"imports_s": imports, "cold_s": build_seconds + first,
               "loss": loss(theta, problem.x, problem.y)}
