@@ -54,14 +54,14 @@ def reading(name):
 
 
 class ReadingTime(SphinxTransform):
-    """A line under the title of each page that has code."""
+    """A line under the title of each page that has code, but for the first of the book."""
 
     default_priority = 500
 
     def apply(self):
         name = self.env.docname.rpartition("/")[2]
         title = next(self.document.findall(nodes.title), None)
-        if name in book.WITH_CODE and title:
+        if name in book.WITH_CODE and name != book.PAGES[0] and title:
             words = f"About {reading(name).minutes} minutes to read."
             place = title.parent.index(title) + 1
             title.parent.insert(place, nodes.paragraph("", words, classes=["reading-time"]))
