@@ -6,6 +6,7 @@ form that the core computes with. Nothing here trains anything.
 
 import inspect
 import operator
+import os
 import sys
 import textwrap
 import warnings
@@ -18,6 +19,13 @@ import jax
 import jax.numpy as jnp
 
 LR = 0.01  # the rate if none is given; a caller's own 0.01 is another object
+
+# JAX 0.7.2 to 0.8.1 multiplies matrices wrongly on a processor that other programs keep busy:
+# the next operation reads a product of which another thread still writes a part. Not so without
+# the library XNNPACK, nor in other versions. JAX reads this when it computes for the first time.
+FLAG = "--xla_cpu_use_xnnpack"
+if (0, 7, 2) <= jax.__version_info__ < (0, 8, 2) and FLAG not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAG}=false"
 
 # Arrays and numbers
 

@@ -1225,3 +1225,35 @@ def test_eight_devices_equal_one():
         [sys.executable, "-W", "error", "-c", EIGHT_DEVICES], env=os.environ | flags,
         capture_output=True, text=True, timeout=120)
     assert done.stdout == "equal\n", done.stderr
+
+
+CHAINS = """
+import dl_checks
+import jax, jax.numpy as jnp
+
+def chain(scale, x, keys):
+    sizes = []
+    for key in keys:
+        x = jax.nn.relu(scale * (x @ jax.random.normal(key, (256, 256))))
+        sizes.append(jnp.mean(x**2))
+    return jnp.stack(sizes)
+
+key_x, *keys = jax.random.split(jax.random.key(0), 21)
+x = jax.random.normal(key_x, (100, 256))
+for _ in range(6):
+    once, twice = chain(1 / 16, x, keys), chain(1 / 8, x, keys)
+    assert jnp.allclose(twice / once, 4.0 ** jnp.arange(1, 21), rtol=1e-3), twice / once
+"""
+
+
+def test_products_are_right_on_a_busy_machine():
+    """JAX 0.7.2 to 0.8.1 fails here without the flag that dl_checks sets."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(spin) for _ in range(4)]
+    try:
+        done = subprocess.run([sys.executable, "-c", CHAINS], capture_output=True, text=True)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert done.returncode == 0, done.stderr
