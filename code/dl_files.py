@@ -3,12 +3,15 @@
 The format is safetensors, which other programs read as well, and which holds no code.
 """
 
+import base64
+import hashlib
 import os
 from numbers import Number
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from IPython.display import display
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -62,3 +65,31 @@ def _stored(tree):
     leaves = {place: jnp.asarray(leaf) if isinstance(leaf, Number) else leaf
               for place, leaf in leaves.items()}
     return {place: leaf for place, leaf in leaves.items() if hasattr(leaf, "dtype")}
+
+
+# Models for the page
+
+
+def publish(name, theta, dtype=np.float16):
+    """Hand a trained model to the book's page, where it can be used without Python.
+
+    A notebook shows one line; the build writes the numbers to `models/NAME.js` among the pages.
+
+    Args: name: of the model, a word; theta: pytree of arrays of floats; dtype: in which they
+        travel.
+    Returns: theta as the page has it, rounded to `dtype`, each leaf in its own dtype again.
+    Raises: ValueError if the file would be larger than 300 kB.
+    """
+    places = [jax.tree_util.keystr(place) for place, _ in jax.tree.leaves_with_path(theta)]
+    leaves = [np.asarray(leaf).astype(dtype) for leaf in jax.tree.leaves(theta)]
+    numbers = b"".join(leaf.tobytes() for leaf in leaves)
+    text = base64.b64encode(numbers).decode()
+    if len(text) > 300_000:
+        raise ValueError(f"{name} takes {len(text):,} bytes, over 300,000; make the model smaller")
+    about = {"name": name, "dtype": np.dtype(dtype).name, "places": places,
+             "shapes": [leaf.shape for leaf in leaves],
+             "sha256": hashlib.sha256(numbers).hexdigest(), "base64": text}
+    line = f"{name}: {sum(leaf.size for leaf in leaves):,} numbers, sha256 {about['sha256'][:12]}"
+    display({"text/plain": line}, metadata={"model": about}, raw=True)
+    rounded = [jnp.asarray(new, old.dtype) for new, old in zip(leaves, jax.tree.leaves(theta))]
+    return jax.tree.structure(theta).unflatten(rounded)

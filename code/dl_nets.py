@@ -5,10 +5,13 @@ other maps parameters and inputs to outputs. Shapes use, besides the letters of 
 
     h, w, d   lines, columns and channels of an image
     T, J      dates of a sequence, states of a recurrent network
+    w, h, d   of a transformer: its width, its heads, the entries of a head
 
 The lecture that explains a network shows it, shorter, and asserts that both agree.
 """
 
+import math
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -155,3 +158,234 @@ def rnn(theta, x, sigma=jnp.tanh):
     h = jnp.zeros((len(x), len(theta.state.b)), jnp.result_type(theta.state.b))
     _, h = lax.scan(step, h, jnp.swapaxes(x, 0, 1))
     return jnp.swapaxes(h, 0, 1) @ theta.out.W + theta.out.b
+
+
+def init_lstm(key, k, J, m, forget=1.0):
+    """As `init_rnn`, W (k + J, 4J), for `lstm`; forget: bias of the forget gate at the start."""
+    state, out = _gated(key, k, J, m, 4)
+    return RNN(state._replace(b=state.b.at[J : 2 * J].set(forget)), out)
+
+
+def init_gru(key, k, J, m, keep=0.0):
+    """As `init_rnn`, W (k + J, 3J), for `gru`; keep: bias of the keep gate at the start."""
+    state, out = _gated(key, k, J, m, 3)
+    return RNN(state._replace(b=state.b.at[J : 2 * J].set(keep)), out)
+
+
+def _gated(key, k, J, m, blocks):
+    key_state, key_out = jax.random.split(key)
+    return init_mlp(key_state, (k + J, blocks * J))[0], init_mlp(key_out, (J, m))[0]
+
+
+def lstm_step(layer, state, x_t):
+    """One date of a long short-term memory, with s the logistic function.
+
+    (a, f, o, g) = (x_t, h) W + b; c <- s(f) c + s(a) tanh(g); h <- s(o) tanh(c)
+
+    Args: layer: `Layer`, W (k + J, 4J); state: (n, 2J), h beside c; x_t: (n, k).
+    Returns: the new state.
+    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, with a forget gate.
+    """
+    h, c = jnp.split(state, 2, axis=-1)
+    z = jnp.concatenate([x_t, h], axis=-1) @ layer.W + layer.b
+    write, forget, show, new = jnp.split(z, 4, axis=-1)
+    c = jax.nn.sigmoid(forget) * c + jax.nn.sigmoid(write) * jnp.tanh(new)
+    return jnp.concatenate([jax.nn.sigmoid(show) * jnp.tanh(c), c], axis=-1)
+
+
+def gru_step(layer, h, x_t):
+    """One date of a gated recurrent unit, with s the logistic function.
+
+    h <- s(z) h + (1 - s(z)) tanh(x_t W_g + b_g + s(r) (h U_g)); r, z = x_t W + h U + b
+
+    Args: layer: `Layer`, W (k + J, 3J), columns of r, z and g; h: (n, J); x_t: (n, k).
+    Returns: the new h.
+    Source: as equinox's `GRUCell` without its second bias: r stands outside the product, so
+        that a date takes one product with h.
+    """
+    J, k = h.shape[-1], x_t.shape[-1]
+    by_x, by_h = x_t @ layer.W[:k] + layer.b, h @ layer.W[k:]
+    reset, keep = jnp.split(jax.nn.sigmoid((by_x + by_h)[:, : 2 * J]), 2, axis=-1)
+    new = jnp.tanh(by_x[:, 2 * J :] + reset * by_h[:, 2 * J :])
+    return keep * h + (1 - keep) * new
+
+
+def lstm(theta, x, mask=None):
+    """Outputs of `lstm_step` at each date; arguments and result as for `gru`."""
+    return _read(lstm_step, 2 * len(theta.out.W), theta, x, mask)
+
+
+def gru(theta, x, mask=None):
+    """Outputs of `gru_step` at each date.
+
+    Args: theta: `RNN` from `init_gru`; x: (n, T, k); mask: (n, T), true where there is an
+        input. Where it is false, the state stays. None: everywhere.
+    Returns: (n, T, m).
+    """
+    return _read(gru_step, len(theta.out.W), theta, x, mask)
+
+
+def _read(step, size, theta, x, mask):
+    def next_state(state, now):
+        x_t, real = now
+        state = jnp.where(real[:, None], step(theta.state, state, x_t), state)
+        return state, state
+
+    mask = jnp.ones(x.shape[:2], bool) if mask is None else mask
+    state = jnp.zeros((len(x), size), jnp.result_type(theta.state.b))
+    dates_first = jnp.swapaxes(x, 0, 1), jnp.swapaxes(mask, 0, 1)
+    _, states = lax.scan(next_state, state, dates_first)
+    h = jnp.swapaxes(states, 0, 1)[..., : len(theta.out.W)]
+    return h @ theta.out.W + theta.out.b
+
+
+# Attention
+
+
+class Block(NamedTuple):
+    """Parameters of a block of a transformer, with h heads of d = w / h entries."""
+
+    qkv: jax.Array  # (3, h, w, d): queries, keys, values
+    out: jax.Array  # (h, d, w)
+    up: jax.Array  # (w, 4w)
+    down: jax.Array  # (4w, w)
+
+
+class GPT(NamedTuple):
+    """Parameters of a transformer that predicts the next of m tokens."""
+
+    embed: jax.Array  # (m, w): a vector for each token
+    place: jax.Array  # (length, w): and one for each place
+    blocks: list  # of `Block`
+    read: jax.Array  # (w, m)
+
+
+@partial(jax.jit, static_argnames=("vocabulary", "width", "blocks", "heads", "length"))
+def init_gpt(key, *, vocabulary, width, blocks, heads, length):
+    """Random weights with variance 1 / inputs; less for what a block adds, the more blocks.
+
+    Args: key: random key; vocabulary: number of tokens m; width: w, divisible by heads;
+        blocks, heads: how many; length: most tokens in a sequence.
+    Returns: `GPT`.
+    Raises: ValueError if the width cannot be divided among the heads.
+    """
+    if width % heads:
+        raise ValueError(f"width = {width} cannot be divided among {heads} heads")
+    w, d, small = width, width // heads, (2 * blocks) ** -0.5
+    size = (2 * vocabulary + length) * w + blocks * 12 * w**2
+    rest = jax.random.normal(key, (size,))  # one draw compiles faster than one an array
+
+    def take(*shape, inputs=w, scale=1.0):
+        nonlocal rest
+        mine, rest = jnp.split(rest, [math.prod(shape)])
+        return scale * mine.reshape(shape) / inputs**0.5
+
+    return GPT(
+        take(vocabulary, w), take(length, w),
+        [Block(take(3, heads, w, d), take(heads, d, w, scale=small),
+               take(w, 4 * w), take(4 * w, w, inputs=4 * w, scale=small))
+         for _ in range(blocks)],
+        take(w, vocabulary))
+
+
+def rms_norm(x):
+    """Rows scaled to a mean square of one, whatever their size: x / sqrt(mean of x**2)."""
+    return x * lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-6)
+
+
+def attend(q, k, v, seen):
+    """Weighted averages of values, with weights from a query's products with the keys.
+
+    softmax over s of (q_t . k_s / sqrt(d)), times v_s, where seen[t, s]
+
+    Args: q: (..., T, d); k, v: (..., S, d); seen: (T, S) of bool, at least one in each row.
+    Returns: averages (..., T, d), weights (..., T, S).
+    """
+    scores = jnp.einsum("...td,...sd->...ts", q, k) / q.shape[-1] ** 0.5
+    weights = jax.nn.softmax(jnp.where(seen, scores, -jnp.inf))
+    return weights @ v, weights
+
+
+def self_attention(block, x):
+    """Each token looks at itself and at those before: x (n, T, w) -> (n, T, w), weights."""
+    T = x.shape[1]
+    q, k, v = jnp.einsum("ntw,jhwd->jnhtd", x, block.qkv)
+    mean, weights = attend(q, k, v, jnp.tri(T, dtype=bool))
+    return jnp.einsum("nhtd,hdw->ntw", mean, block.out), weights
+
+
+@jax.jit
+def gpt(theta, tokens):
+    """Logits of the next token at each place, from this token and those before.
+
+    Args: theta: `GPT`; tokens: (n, T) integers from 0 to m - 1, T at most theta's length.
+    Returns: (n, T, m).
+    Raises: ValueError if the sequence is longer than theta has places.
+    Source: Vaswani et al., "Attention Is All You Need", 2017, the decoder alone, normed before
+        each part.
+    """
+    _places(theta, tokens)
+    x = theta.embed[tokens] + theta.place[: tokens.shape[1]]
+    for block in theta.blocks:
+        x = x + self_attention(block, rms_norm(x))[0]
+        x = x + jax.nn.gelu(rms_norm(x) @ block.up) @ block.down
+    return rms_norm(x) @ theta.read
+
+
+def _places(theta, tokens):
+    if tokens.shape[1] > len(theta.place):
+        raise ValueError(f"{tokens.shape[1]} tokens, but theta has {len(theta.place)} places; "
+                         "pass fewer, or train with a larger length")
+
+
+def empty_cache(theta, n):
+    """Room for the keys and values of n sequences: an array (2, n, h, length, d) a block."""
+    _, h, _, d = theta.blocks[0].qkv.shape
+    return [jnp.zeros((2, n, h, len(theta.place), d), theta.place.dtype) for _ in theta.blocks]
+
+
+def gpt_next(theta, cache, t, token):
+    """`gpt` for the token at place t, when the cache has the keys and values of those before.
+
+    Args: cache: from `empty_cache`, or from the call for place t - 1; t: place, from 0;
+        token: (n,) integers.
+    Returns: logits (n, m) of the token after it, cache.
+    """
+    x = theta.embed[token] + theta.place[t]
+    seen, new = jnp.arange(len(theta.place)) <= t, []
+    for block, kv in zip(theta.blocks, cache):
+        q, *now = jnp.einsum("nw,jhwd->jnhd", rms_norm(x), block.qkv)
+        kv = kv.at[:, :, :, t].set(jnp.stack(now))
+        mean, _ = attend(q[:, :, None], *kv, seen)
+        x = x + jnp.einsum("nhd,hdw->nw", mean[:, :, 0], block.out)
+        x = x + jax.nn.gelu(rms_norm(x) @ block.up) @ block.down
+        new.append(kv)
+    return rms_norm(x) @ theta.read, new
+
+
+@jax.jit
+def generate(theta, key, tokens, temperature=1.0):
+    """Write the tokens that are -1, from left to right, each drawn given all before it.
+
+    p(token) = softmax(logits / temperature)
+
+    Args: theta: `GPT`; key: random key; tokens: (n, T) integers, the first not -1, those that
+        are given are kept; temperature: 0 for the likeliest token each time.
+    Returns: (n, T) tokens.
+    Raises: ValueError if the sequence is longer than theta has places.
+    """
+    _places(theta, tokens)
+
+    def step(state, inputs):
+        cache, token = state
+        t, key, given = inputs
+        logits, cache = gpt_next(theta, cache, t, token)
+        drawn = jax.random.categorical(key, logits / jnp.maximum(temperature, 1e-9))
+        drawn = jnp.where(temperature > 0, drawn, logits.argmax(axis=-1))
+        token = jnp.where(given < 0, drawn, given)
+        return (cache, token), token
+
+    n, T = tokens.shape
+    keys, start = jax.random.split(key, T - 1), (empty_cache(theta, n), tokens[:, 0])
+    _, rest = lax.scan(step, start, (jnp.arange(T - 1), keys, tokens[:, 1:].T))
+    return jnp.concatenate([tokens[:, :1], rest.T], axis=1)

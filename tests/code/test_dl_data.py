@@ -19,6 +19,7 @@ from dl_data import (
     oil_and_shares,
     seattle_weather,
     small_digits,
+    sp500,
     standardise,
 )
 
@@ -76,6 +77,15 @@ def test_weather_of_tomorrow():
     x, y = seattle_weather()
     assert (y["tomorrow_max"].to_numpy()[:-1] == x["temp_max"].to_numpy()[1:]).all()
     assert (x["temp_min"] <= x["temp_max"]).all()
+
+
+def test_sp500():
+    days = sp500()
+    assert days.shape == (5030, 2)
+    assert days.index.is_monotonic_increasing
+    assert np.isfinite(days.to_numpy()).all()
+    assert days["ret"].idxmin() == pd.Timestamp("2008-10-15")
+    assert days["log_range"].idxmax() == pd.Timestamp("2008-11-13")
 
 
 def test_countries():

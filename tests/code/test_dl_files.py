@@ -1,5 +1,7 @@
 """What is saved comes back bit for bit, and a file of something else is refused."""
 
+import base64
+import hashlib
 from functools import partial
 
 import equinox as eqx
@@ -10,8 +12,9 @@ import optax
 import pytest
 from safetensors import SafetensorError
 
+import dl_files
 from dl_core import init_mlp, minimise, mse, train
-from dl_files import load, save
+from dl_files import load, publish, save
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
@@ -101,3 +104,19 @@ def test_a_file_is_replaced_once_the_new_one_is_whole(tmp_path):
     with pytest.raises(SafetensorError):
         save(tmp_path / "theta", np.array([object()]))
     assert bits(load(tmp_path / "theta", THETA)) == bits(THETA)
+
+
+def test_a_published_model_travels_rounded(monkeypatch):
+    shown = []
+    monkeypatch.setattr(dl_files, "display", lambda data, metadata, raw: shown.append(metadata))
+    rounded = publish("small", THETA)
+    (model,) = (metadata["model"] for metadata in shown)
+    numbers = base64.b64decode(model["base64"])
+    assert hashlib.sha256(numbers).hexdigest() == model["sha256"]
+    flat = np.frombuffer(numbers, model["dtype"])
+    assert flat.size == sum(np.prod(shape, dtype=int) for shape in model["shapes"])
+    assert np.array_equal(flat, np.concatenate([a.ravel() for a in jax.tree.leaves(rounded)]))
+    assert all(p.dtype == q.dtype and np.allclose(p, q, rtol=1e-3, atol=1e-6)
+               for p, q in zip(jax.tree.leaves(THETA), jax.tree.leaves(rounded)))
+    with pytest.raises(ValueError, match="make the model smaller"):
+        publish("large", jnp.zeros(200_000))

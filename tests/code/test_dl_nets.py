@@ -11,10 +11,20 @@ from dl_core import Layer, init_mlp, mse, train
 from dl_nets import (
     CNN,
     RNN,
+    attend,
     cnn,
     conv,
+    empty_cache,
+    generate,
+    gpt,
+    gpt_next,
+    gru,
     init_cnn,
+    init_gpt,
+    init_gru,
+    init_lstm,
     init_rnn,
+    lstm,
     max_pool,
     patches,
     relu_mlp,
@@ -155,6 +165,55 @@ def test_rnn_keeps_half_precision():
     assert rnn(theta, jnp.ones((2, 3, 1), jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+def by_equinox(model, theta, x):
+    """The same weights in equinox's cells; its order of the LSTM's blocks is a, f, g, o."""
+    k, J = x.shape[-1], len(theta.out.W)
+    W, b = theta.state
+    if model is lstm:
+        order = np.r_[: 2 * J, 3 * J : 4 * J, 2 * J : 3 * J]
+        W, b, cell = W[:, order], b[order], eqx.nn.LSTMCell(k, J, key=KEYS[3])
+    else:
+        cell = eqx.nn.GRUCell(k, J, key=KEYS[3])
+        cell = eqx.tree_at(lambda c: c.bias_n, cell, jnp.zeros(J))
+    cell = eqx.tree_at(lambda c: (c.weight_ih, c.weight_hh, c.bias), cell, (W[:k].T, W[k:].T, b))
+    out = []
+    for row in x:
+        state = (jnp.zeros(J), jnp.zeros(J)) if model is lstm else jnp.zeros(J)
+        hs = []
+        for x_t in row:
+            state = cell(x_t, state)
+            hs.append(state[0] if model is lstm else state)
+        out.append(jnp.stack(hs) @ theta.out.W + theta.out.b)
+    return jnp.stack(out)
+
+
+@pytest.mark.parametrize(("model", "init"), [(lstm, init_lstm), (gru, init_gru)])
+def test_gated_networks_are_those_of_equinox(model, init):
+    theta = jax.tree.map(lambda p: p + 0.1, init(KEYS[0], 2, 5, 3))
+    x = jax.random.normal(KEYS[1], (4, 6, 2))
+    np.testing.assert_allclose(model(theta, x), by_equinox(model, theta, x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("model", "init"), [(lstm, init_lstm), (gru, init_gru)])
+def test_a_mask_hides_what_it_covers(model, init):
+    theta = init(KEYS[0], 2, 5, 3)
+    x = jax.random.normal(KEYS[1], (2, 6, 2))
+    mask = jnp.arange(6) < jnp.array([[6], [4]])
+    y = model(theta, x, mask)
+    np.testing.assert_allclose(y[0], model(theta, x)[0], atol=1e-6)
+    np.testing.assert_allclose(y[1, :4], model(theta, x[1:, :4])[0], atol=1e-6)
+    np.testing.assert_array_equal(y[1, 4:], np.tile(y[1, 3], (2, 1)))
+
+
+def test_init_of_gates():
+    theta = init_lstm(KEYS[0], 2, 5, 3, forget=3.0)
+    assert count(theta) == 4 * (2 + 5 + 1) * 5 + (5 + 1) * 3
+    np.testing.assert_array_equal(theta.state.b, np.repeat([0.0, 3, 0, 0], 5))
+    theta = init_gru(KEYS[0], 2, 5, 3, keep=3.0)
+    assert count(theta) == 3 * (2 + 5 + 1) * 5 + (5 + 1) * 3
+    np.testing.assert_array_equal(theta.state.b, np.repeat([0.0, 3, 0], 5))
+
+
 @pytest.mark.parametrize(("model", "theta", "x", "m"), [
     (cnn, init_cnn(KEYS[0], size=(4, 4), channels=(1, 2), m=1), np.ones((5, 4, 4, 1)), 1),
     (rnn, init_rnn(KEYS[0], 1, 3, 1), np.ones((5, 7, 1)), (7, 1)),
@@ -174,3 +233,91 @@ def test_train_takes_them(model, theta, x, m):
 def test_rnn_takes_weights_of_numpy_in_double_precision():
     theta = RNN(Layer(np.ones((2, 1)), np.zeros(1)), Layer(np.ones((1, 1)), np.zeros(1)))
     assert rnn(theta, np.ones((2, 3, 1))).shape == (2, 3, 1)
+
+
+# Attention
+
+THETA = init_gpt(KEYS[0], vocabulary=11, width=12, blocks=2, heads=3, length=9)
+TOKENS = jax.random.randint(KEYS[1], (4, 7), 0, 11)
+
+
+def gpt_loop(theta, tokens):
+    """One sequence, place by place, head by head, in double precision."""
+    theta = jax.tree.map(lambda p: np.asarray(p, float), theta)
+
+    def norm(row):
+        return row / np.sqrt(np.mean(row**2) + 1e-6)
+
+    x = [theta.embed[i] + place for i, place in zip(tokens, theta.place)]
+    for block in theta.blocks:
+        read, x = [norm(row) for row in x], list(x)
+        for t in range(len(x)):
+            for (W_q, W_k, W_v), out in zip(block.qkv.swapaxes(0, 1), block.out):
+                scores = [read[t] @ W_q @ (row @ W_k) / 2 for row in read[: t + 1]]  # sqrt(d) = 2
+                w = np.exp(scores) / np.sum(np.exp(scores))
+                x[t] = x[t] + sum(a * (row @ W_v) for a, row in zip(w, read)) @ out
+        x = [row + np.asarray(jax.nn.gelu(norm(row) @ block.up)) @ block.down for row in x]
+    return np.array([norm(row) @ theta.read for row in x])
+
+
+def test_gpt_is_a_loop():
+    logits = gpt(THETA, TOKENS)
+    assert logits.shape == (4, 7, 11)
+    for row, tokens in zip(logits, TOKENS):
+        np.testing.assert_allclose(row, gpt_loop(THETA, tokens), rtol=1e-3, atol=1e-4)
+
+
+def test_attend_is_that_of_jax():
+    q, k, v = jax.random.normal(KEYS[2], (3, 2, 5, 3, 4))  # (n, T, heads, d)
+    by_jax = jax.nn.dot_product_attention(q, k, v, is_causal=True)
+    mean, weights = attend(*(jnp.swapaxes(a, 1, 2) for a in (q, k, v)), jnp.tri(5, dtype=bool))
+    np.testing.assert_allclose(jnp.swapaxes(mean, 1, 2), by_jax, atol=1e-5)
+    assert not jnp.triu(weights, 1).any()
+
+
+def test_gpt_does_not_see_the_future():
+    changed = TOKENS.at[:, 4].set((TOKENS[:, 4] + 1) % 11)
+    before, after = gpt(THETA, TOKENS), gpt(THETA, changed)
+    np.testing.assert_array_equal(before[:, :4], after[:, :4])
+    assert (abs(before - after)[:, 4:].max(axis=-1) > 0).all()
+
+
+def test_the_cache_changes_nothing():
+    cache, rows = empty_cache(THETA, 4), []
+    for t in range(7):
+        logits, cache = gpt_next(THETA, cache, t, TOKENS[:, t])
+        rows.append(logits)
+    np.testing.assert_allclose(np.stack(rows, axis=1), gpt(THETA, TOKENS), rtol=1e-3, atol=1e-4)
+
+
+def test_generate_keeps_what_is_given_and_takes_the_likeliest():
+    ask = TOKENS.at[0, 2:].set(-1).at[1, 4:].set(-1)
+    text = generate(THETA, KEYS[2], ask, 0.0)
+    np.testing.assert_array_equal(text[ask >= 0], ask[ask >= 0])
+    likeliest = gpt(THETA, text)[:, :-1].argmax(axis=-1)
+    np.testing.assert_array_equal(text[:, 1:], np.where(ask < 0, jnp.pad(
+        likeliest, [(0, 0), (1, 0)]), ask)[:, 1:])
+
+
+def test_generate_draws_with_the_probabilities_of_the_model():
+    ask = jnp.full((4000, 2), -1).at[:, 0].set(3)
+    drawn = generate(THETA, KEYS[2], ask, 2.0)[:, 1]
+    p = jax.nn.softmax(gpt(THETA, ask[:1, :1])[0, 0] / 2)
+    np.testing.assert_allclose(np.bincount(drawn, minlength=11) / 4000, p, atol=0.04)
+    np.testing.assert_array_equal(drawn, generate(THETA, KEYS[2], ask, 2.0)[:, 1])
+
+
+def test_init_gpt_counts_and_scales():
+    assert count(THETA) == 12 * (11 + 9 + 11) + 2 * 12 * 12**2
+    wide = init_gpt(KEYS[0], vocabulary=50, width=64, blocks=2, heads=4, length=20)
+    np.testing.assert_allclose(wide.blocks[1].qkv.var() * 64, 1, rtol=0.1)
+    np.testing.assert_allclose(wide.blocks[1].down.var() * 256, 1 / 4, rtol=0.1)
+
+
+def test_gpt_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="10 tokens, but theta has 9 places"):
+        gpt(THETA, jnp.zeros((1, 10), int))
+    with pytest.raises(ValueError, match="10 tokens"):
+        generate(THETA, KEYS[0], jnp.zeros((1, 10), int))
+    with pytest.raises(ValueError, match="divided among 5 heads"):
+        init_gpt(KEYS[0], vocabulary=3, width=12, blocks=1, heads=5, length=4)

@@ -1,12 +1,16 @@
 """The built pages are whole. Run after `make book`."""
 
+import base64
+import hashlib
+import json
+import math
 import re
 from collections import Counter
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from book import HTML, PAGES, built, docname, text
+from book import HTML, PAGES, WITH_CODE, built, cells, docname, text
 from bs4 import BeautifulSoup
 
 
@@ -100,3 +104,20 @@ def test_one_traceback_for_each_promised_failure():
     for name in PAGES:
         promised = text(name).count("raises-exception")
         assert len(article(name).select(".output.traceback")) == promised, name
+
+
+def test_published_models_are_whole():
+    """Each model that a lecture publishes is a script with the numbers that it names."""
+    sources = [cell.source for page in WITH_CODE for cell in cells(page)]
+    names = sorted(re.findall(r'\bpublish\("(\w+)"', "\n".join(sources)))
+    assert names == sorted(path.stem for path in (HTML / "models").glob("*.js"))
+    for name in names:
+        script = (HTML / "models" / f"{name}.js").read_text("utf-8")
+        head, _, text = script.partition(" = ")
+        model = json.loads(text.rstrip(";\n"))
+        numbers = base64.b64decode(model["base64"])
+        assert head == f"(globalThis.models ??= {{}}).{name}"
+        assert hashlib.sha256(numbers).hexdigest() == model["sha256"]
+        count = sum(math.prod(shape) for shape in model["shapes"])
+        assert len(numbers) == count * int(model["dtype"].removeprefix("float")) // 8
+        assert len(script) < 320_000
