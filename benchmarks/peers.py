@@ -28,6 +28,7 @@ class Peer(NamedTuple):
     imports: list
     python: Callable | str
     whole: Callable | str
+    threads: Callable | None = None  # sets the number of its own, where it has any
 
 
 # The book, plain JAX and optax
@@ -418,8 +419,6 @@ def torch_eager(p, compiled=False):
     import torch
     from torch import nn
 
-    if len(p.x) * p.sizes[1] < 10_000:
-        torch.set_num_threads(1)  # faster on a network this small, where threads wait for others
     layers = []
     for W, _ in p.theta:
         layers += [nn.Linear(*W.shape), nn.Tanh()]
@@ -449,18 +448,21 @@ def torch_eager(p, compiled=False):
 
 
 def torch_compiled(p):
-    """`torch.compile` of the step, the gradient and the optimizer in it, as in its tutorial."""
+    """`torch.compile` of the step, as in its tutorial; its graph breaks at `backward`."""
     return torch_eager(p, compiled=True)
+
+
+def torch_threads(n):
+    import torch
+
+    torch.set_num_threads(n)
 
 
 def sklearn_fit(p):
     """`MLPRegressor.fit`, with momentum, penalty and early stopping switched off."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
-    from threadpoolctl import threadpool_limits
 
-    if len(p.x) * p.sizes[1] < 100_000:
-        threadpool_limits(1)  # its two threads lose more by waiting than they gain, but for "large"
     model = MLPRegressor(
         hidden_layer_sizes=p.sizes[1:-1], activation="tanh", solver="sgd", alpha=0.0,
         learning_rate_init=2 * p.lr,
@@ -474,10 +476,17 @@ def sklearn_fit(p):
     def run():
         model.coefs_ = [W.copy() for W, _ in p.theta]
         model.intercepts_ = [b.copy() for _, b in p.theta]
+        model._no_improvement_count = 0  # else it counts on, and a later training stops early
         model.fit(p.x, y)
         return list(zip(model.coefs_, model.intercepts_))
 
     return run
+
+
+def blas_threads(n):
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(n)
 
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -493,11 +502,13 @@ PEERS = {
     "Keras, fit": Peer(["jax", "keras"], keras_fit, NOT_FUSED),
     "Keras, steps_per_execution": Peer(["jax", "keras"], keras_one_execution, NOT_FUSED),
     "PyTorch, eager": Peer(
-        ["torch"], torch_eager, "it runs each operation when Python comes to it"),
+        ["torch"], torch_eager, "it runs each operation when Python comes to it",
+        torch_threads),
     "PyTorch, compiled": Peer(
         ["torch", "torch._dynamo"], torch_compiled,
         "`torch.compile` unrolls a loop over steps, and its `while_loop` is a prototype that "
-        "\"doesn't support training currently\""),
+        "\"doesn't support training currently\"", torch_threads),
     "scikit-learn": Peer(
-        ["sklearn.neural_network"], sklearn_fit, "its loop is Python and NumPy; it compiles none"),
+        ["sklearn.neural_network"], sklearn_fit, "its loop is Python and NumPy; it compiles none",
+        blas_threads),
 }

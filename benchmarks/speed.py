@@ -9,6 +9,7 @@ processes of its own (`worker.py`):
     cold     seconds to the first trained model in a new process, imports not counted
     imports  seconds that the imports take
     memory   peak of the process, MB
+    threads  of a library that has its own: one or all, whichever trained faster
     loss     of the trained network; a cell that ends elsewhere than NumPy in double precision is
              void
 
@@ -103,6 +104,7 @@ def measure(problem, path, cold, warm):
             "cold_s": spread([first["cold_s"] for first in firsts[cell]]),
             "imports_s": spread([first["imports_s"] for first in firsts[cell]]),
             "memory_mb": round(workers[cell].stop()),
+            "threads": firsts[cell][-1]["threads"],
             "loss": round(firsts[cell][0]["loss"], 6),
             "agrees": all(abs(first["loss"] / target - 1) < 1e-3 for first in firsts[cell]),
         }
