@@ -295,7 +295,7 @@ def _parts(value):
     if isinstance(value, FunctionType) and (value.__module__ or "").split(".")[0] == "optax":
         held = [cell.cell_contents for cell in value.__closure__ or ()]
         return value.__code__, _parts((*held, value.__defaults__, value.__kwdefaults__))
-    if type(value) in (int, float):  # equal, as optax's cosine makes a float of its steps when called
+    if type(value) in (int, float):  # 100 is 100.0: optax's cosine changes what it holds so
         return "number", value
     if value is None or isinstance(value, Number | str):
         return type(value), value
