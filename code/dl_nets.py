@@ -1,4 +1,4 @@
-"""Networks beside `mlp`: with ReLU, with skips, convolutional, recurrent.
+"""Networks beside `mlp`: with ReLU, with skips, convolutional, recurrent, transformers.
 
 As in dl_core, a network is a pair of pure functions: one draws the parameters from a key, the
 other maps parameters and inputs to outputs. Shapes use, besides the letters of dl_core,
