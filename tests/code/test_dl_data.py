@@ -14,12 +14,14 @@ from dl_data import (
     FILES,
     countries,
     curve,
+    kjv,
     mnist,
     noisy_curve,
     oil_and_shares,
     seattle_weather,
     small_digits,
     sp500,
+    spoken,
     standardise,
 )
 
@@ -112,6 +114,39 @@ def test_small_digits():
     x_published, labels_published = load_digits(return_X_y=True)
     assert (x * 16 == x_published).all()
     assert (labels == labels_published).all()
+
+
+def test_spoken_is_the_same_each_time():
+    texts, voices = ["seven", "five three", "seven"], ["en-us+linda", "en+Andy", "en-us+m3"]
+    sounds, again = (spoken(texts, voices, (140, 170, 200), (50,)) for _ in range(2))
+    assert [s.dtype for s in sounds] == [np.float32] * 3
+    assert all((a == b).all() for a, b in zip(sounds, again))
+    assert all(0.1 < len(s) / 22_050 < 2 and 0.05 < abs(s).max() <= 1 for s in sounds)
+    assert len(sounds[1]) > len(sounds[2])
+    slow, fast = spoken(["seven"] * 2, speeds=(100, 250))
+    assert len(slow) > 1.5 * len(fast)
+
+
+@pytest.mark.parametrize(("options", "error", "words"), [
+    ({"voices": ["en-us+nobody"]}, ValueError, "no variant 'nobody'"),
+    ({"voices": ["klingonian"]}, RuntimeError, "no voice 'klingonian'; take an accent"),
+    ({"texts": ["a"] * 3, "voices": ["en"] * 2}, ValueError, r"3 texts, but .*\[2, 3, 3\]"),
+])
+def test_spoken_refuses(options, error, words):
+    with pytest.raises(error, match=words):
+        spoken(**options)
+
+
+def test_kjv():
+    text = kjv()
+    assert text.isascii()
+    assert len(text) == 4_139_073
+    assert len(set(text)) == 63
+    assert text.startswith("In the beginning God created the heaven and the earth. And the earth")
+    assert text.endswith("The grace of our Lord Jesus Christ be with you all. Amen.")
+    assert "darkness was upon the face of the deep" in text  # a word in brackets in the file
+    assert text.count("my brother's keeper") == 1
+    assert not set(text) & set("[]0123456789")
 
 
 @pytest.mark.parametrize("name", FILES)
