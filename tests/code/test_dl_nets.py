@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dl_core import Layer, init_mlp, mse, train
+from dl_core import Layer, init_mlp, mlp, mse, train
 from dl_nets import (
     CNN,
     RNN,
     attend,
+    calm,
     cnn,
     conv,
     empty_cache,
@@ -34,6 +35,15 @@ from dl_nets import (
 from dl_tools import count
 
 KEYS = jax.random.split(jax.random.key(0), 4)
+
+
+def test_calm_starts_near_its_bias():
+    theta = init_mlp(KEYS[0], (3, 8, 2))
+    x = jax.random.normal(KEYS[1], (5, 3))
+    assert jnp.allclose(mlp(calm(theta, [1.0, -2.0]), x) - jnp.array([1.0, -2.0]),
+                        0.1 * mlp(theta, x), atol=1e-6)
+    assert calm(theta, 3)[-1].b.dtype == theta[-1].b.dtype
+    assert theta[-1].b.sum() == 0
 
 
 def test_relu_mlp_is_that_of_equinox():
