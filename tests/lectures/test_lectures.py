@@ -104,6 +104,8 @@ def test_cells_are_short_and_all_run(page):
         tags = set(cell.metadata.get("tags", []))
         assert not FORBIDDEN_TAGS & tags
         assert "remove-cell" not in tags or cell.source.startswith("%"), "only magics are hidden"
+        title = cell.metadata.get("mystnb", {}).get("code_prompt_show", "")
+        assert "`" not in title, f"a fold's title is plain text: {title}"
 
 
 @pytest.mark.parametrize("page", LECTURES)
