@@ -27,6 +27,11 @@ RAW_TEX = r"""
   return found
 }"""
 
+NUMBER_COVERED = """() => [...document.querySelectorAll("div.math > .eqno")].filter(number => {
+  const formula = number.parentElement.querySelector(".katex-display");
+  return formula.scrollWidth > formula.clientWidth + 1
+    && getComputedStyle(formula).overflowX !== "auto";
+}).map(number => number.textContent)"""
 TOO_WIDE = """
 () => [...document.querySelectorAll("main *")]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
@@ -101,8 +106,10 @@ def test_stays_within_a_phone(page, phone):
     page.set_viewport_size({"width": phone, "height": 844})
     width = page.evaluate("document.documentElement.scrollWidth")
     found = page.evaluate(TOO_WIDE) if width > phone else []
+    covered = page.evaluate(NUMBER_COVERED)
     page.set_viewport_size({"width": 1280, "height": 800})
     assert width <= phone, found
+    assert covered == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
