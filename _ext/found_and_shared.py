@@ -49,8 +49,8 @@ def spread_base_url(app, config):
 
 def describe(app, pagename, templatename, context, doctree):
     """A page's description is what its front matter says, for all that ask for one."""
-    meta = context.get("meta") or {}
-    about = meta.get("description") or f"{app.config.html_title}: {context.get('title', 'Index')}"
+    meta, other = context.get("meta") or {}, "Search" if pagename == "search" else "Index"
+    about = meta.get("description") or f"{app.config.html_title}: {context.get('title', other)}"
     context["meta"] = meta | {"og:description": about}
     context["metatags"] = f'<meta name="description" content="{escape(about)}" />\n'
 

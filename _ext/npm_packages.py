@@ -46,5 +46,5 @@ def install():
         except SphinxError as error:
             raise SphinxError(
                 f"{error}\nnpm needs its registry once, to fetch what package-lock.json names: "
-                "go online, or tell npm of a proxy or a mirror (npm help config)") from error
+                "go online, or tell npm of a proxy or a mirror (npm help config)") from None
         seal.write_bytes(wanted)

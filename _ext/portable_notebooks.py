@@ -277,7 +277,8 @@ def portable(name, page, works, address):
         "accelerator": "GPU",
         "colab": {"gpuType": "T4", "provenance": []},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python", "file_extension": ".py"},
+        "language_info": {"name": "python", "file_extension": ".py",
+                          "nbconvert_exporter": "python"},
     })
 
 

@@ -58,6 +58,8 @@ for name, text in FILES.items():
 
 # Cells that raise an error on purpose print it, and "Run all" goes on.
 SHELL = get_ipython()
+if SHELL is None:
+    raise SystemExit("this file was a notebook: run it with ipython, not with python")
 show_error = SHELL._showtraceback
 
 

@@ -67,9 +67,12 @@ def _as_jax(a):
     try:
         return jnp.asarray(a)
     except TypeError:
+        kind = getattr(getattr(a, "dtype", None), "kind", "")
         if not hasattr(a, "astype") or hasattr(a, "filled"):  # masked
             raise
-        return jnp.asarray(a.astype(float))
+        if kind in ("m", "M"):
+            raise TypeError("dates are no numbers") from None
+        return jnp.asarray(a.astype(int if kind in ("i", "u") else float))  # of another byte order
 
 
 def as_count(name, value):

@@ -134,7 +134,7 @@ def squared_weights(theta):
 
     Args: theta: pytree. Returns: scalar. Raises: ValueError if theta has no such leaf.
     """
-    return sum(jnp.sum(W**2) for W in checks.weights(theta))
+    return sum(jnp.sum(_wide(W) ** 2) for W in checks.weights(theta))
 
 
 # Training
@@ -190,8 +190,8 @@ def minimise(loss, theta, *data, steps, key=None, lr=LR, optimizer=None, state=N
     theta <- theta - lr * gradient of loss(theta, *data)
 
     The compiled loop is kept for the next call with the same functions, shapes and `steps`.
-    So pass named functions, as a new lambda compiles anew, and pass what changes as data: an
-    array or a global that a function reads by name stays what it was at the first call.
+    So pass named functions, as a new lambda or a method compiles anew, and pass what changes as
+    data: an array or a global that a function reads by name stays what it was at the first call.
 
     Args:
         loss: function (theta, *data) -> scalar.

@@ -23,11 +23,15 @@ def save(path, tree):
 
     Args: path: of the file, replaced once the new one is whole; tree: any pytree. Leaves that
         are neither arrays nor numbers, such as functions, are left out.
+    Raises: ValueError if a leaf has a dtype that comes back from no such file, as float8.
     """
     arrays, keys = {}, {}
     for place, leaf in _stored(tree).items():
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             keys[place], leaf = str(jax.random.key_impl(leaf)), jax.random.key_data(leaf)
+        if leaf.dtype.kind == "V" and leaf.dtype != jnp.bfloat16:
+            raise ValueError(f"{leaf.dtype} at {place or 'the root'} cannot be read back by "
+                             "safetensors; save it as float16 or float32")
         arrays[place] = np.asarray(leaf, order="C")  # safetensors writes memory as it lies
     save_file(arrays, f"{path}.part", metadata=keys)
     os.replace(f"{path}.part", path)

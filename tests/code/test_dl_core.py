@@ -248,6 +248,13 @@ def test_losses_in_half_precision_count_in_single(dtype):
     two = [Layer(jnp.zeros((1, 2), dtype), jnp.zeros(2, dtype))]
     labels = jnp.zeros(n, int)
     assert cross_entropy(two, x, labels) == pytest.approx(np.log(2), rel=1e-6)
+    assert squared_weights([jnp.full((n, 1), 2, dtype)]) == 4 * n
+
+
+def test_labels_in_another_byte_order_are_labels():
+    theta, labels = init_mlp(KEY, (2, 3)), np.array([0, 1, 2, 0])
+    x = np.ones((4, 2))
+    assert cross_entropy(theta, x, labels.astype(">i4")) == cross_entropy(theta, x, labels)
 
 
 def test_squared_weights():
@@ -1074,6 +1081,7 @@ BAD_OPTIONS = {
     "x ragged": ({"x": [[1.0, 2.0], [3.0]]}, "x cannot be made an array.*equal length"),
     "x None": ({"x": None}, "x cannot be made an array"),
     "x of words": ({"x": pd.DataFrame({"a": list("uv")})}, "x cannot.*'u'.*pass numbers"),
+    "x of dates": ({"x": np.full(X.shape, "2020-01-01", "M8[D]")}, "x cannot.*dates"),
     "x masked": ({"x": np.ma.masked_equal(X, X[0, 0])}, "x cannot.*masked.*filled"),
     "x with NA": ({"x": pd.DataFrame({"a": [1, None]}, dtype="Int64"), "y": Y[:2]},
                   "^x contains NaN"),

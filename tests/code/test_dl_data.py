@@ -18,11 +18,13 @@ from dl_data import (
     mnist,
     noisy_curve,
     oil_and_shares,
+    pension_plans,
     seattle_weather,
     small_digits,
     sp500,
     spoken,
     standardise,
+    training_programme,
 )
 
 
@@ -98,6 +100,27 @@ def test_countries():
     assert x.index.nunique() == 142
     assert sorted(x["year"].unique()) == list(range(1952, 2008, 5))
     assert y["life"].between(20, 90).all()
+
+
+def test_training_programme():
+    experiment, survey = training_programme()
+    assert (experiment.shape, survey.shape) == ((445, 10), (15_992, 10))
+    assert list(experiment) == list(survey)
+    assert (experiment["treat"].sum(), survey["treat"].sum()) == (185, 0)
+    mean = experiment.groupby("treat")["re78"].mean()
+    assert round(mean[1] - mean[0], 2) == 1794.34  # as published
+    assert round(mean[1] - survey["re78"].mean(), 1) == -8497.5
+    assert all(np.isfinite(table.to_numpy()).all() for table in (experiment, survey))
+
+
+def test_pension_plans():
+    table = pension_plans()
+    assert table.shape == (9275, 8)
+    assert np.isfinite(table.to_numpy()).all()
+    mean = table.groupby("e401k")["nettfa"].mean()
+    assert round(mean[1] - mean[0], 1) == 18.9
+    for name in ("e401k", "marr", "male", "pira"):
+        assert set(table[name]) == {0, 1}
 
 
 def test_mnist():
@@ -217,6 +240,8 @@ def test_standardise_takes_columns_of_several_types():
     ((FRAME, FRAME.rename(columns={"a": "c"})), "differ"),
     ((FRAME.assign(b=list("xyz")),), "DataFrame cannot be made.*'x'.*encode"),
     ((FRAME * 1j,), "DataFrame cannot be made.*complex"),
+    ((FRAME.assign(b=pd.Timestamp("2020-01-01")),), "DataFrame cannot be made.*dates"),
+    ((np.array([[3], ["NaT"]], "m8[D]"),), "ndarray cannot be made.*dates"),
     (([[1, 2], [3]],), "list cannot be made.*equal length"),
 ])
 def test_standardise_refuses(tables, words):

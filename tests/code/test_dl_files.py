@@ -99,6 +99,12 @@ def test_another_model_is_refused(like, message, tmp_path):
         load(tmp_path / "theta", like)
 
 
+def test_what_cannot_be_read_back_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"float8_e4m3fn at \['a'\].*save it as"):
+        save(tmp_path / "theta", {"a": jnp.ones(2, jnp.float8_e4m3fn)})
+    assert not (tmp_path / "theta").exists()
+
+
 def test_a_file_is_replaced_once_the_new_one_is_whole(tmp_path):
     save(tmp_path / "theta", THETA)
     with pytest.raises(SafetensorError):

@@ -134,6 +134,8 @@ def test_figures_speak(page):
         assert about["figure"]["name"].startswith("fig-"), cell.source
         assert len(about["figure"]["caption"].split()) >= 4, cell.source
         assert len(about["image"]["alt"].split()) >= 8, cell.source
+        ink = re.search(r"\b(black|white|bright\w*|dark\w*)\b", about["figure"]["caption"], re.I)
+        assert not ink, f"{ink[0]} is another colour on a dark page"
         assert not re.search(r"set_title|suptitle|plt\.title", cell.source), cell.source
 
 

@@ -190,6 +190,7 @@ def test_copy_button_copies_the_cell(tab, address):
     cell.locator("button.copybtn").click()
     copied = tab.evaluate("navigator.clipboard.readText()")
     assert copied.strip() == cell.locator("pre").inner_text().strip()
+    tab.get_by_role("status").filter(has_text="Copied!").wait_for(state="attached")
 
 
 def test_a_copied_formula_is_tex(tab, address):

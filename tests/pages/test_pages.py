@@ -73,6 +73,9 @@ def test_each_page_has_a_description_of_its_own():
     said = [head.select_one("meta[name=description]")["content"] for head in heads]
     assert said == [head.select_one("meta[property='og:description']")["content"] for head in heads]
     assert len(set(said)) == len(PAGES)
+    others = [soup(HTML / f"{name}.html").head for name in ("search", "genindex")]
+    others = [head.select_one("meta[name=description]")["content"] for head in others]
+    assert [words.partition(": ")[2] for words in others] == ["Search", "Index"]
     for words in said:
         assert 40 <= len(words) <= 160, words
         assert not re.search(r"[$\\{}\[\]]", words), words

@@ -137,7 +137,8 @@ def test_invalid_entry_says_what_is_allowed(open_page):
     page = open_page()
     page.fill("[name=layers]", "10-1000")
     page.press("[name=layers]", "Tab")
-    assert "Hidden units must be a whole number from 1 to 64" in page.inner_text(".pg-status")
+    status = page.inner_text(".pg-status")
+    assert "Hidden units must be one to four widths from 1 to 64, such as 10-10-10" in status
 
 
 def test_fewer_observations_than_a_batch_make_one_batch(open_page):
