@@ -19,7 +19,7 @@ CASES = {  # Python, and what is installed after the lock
     "3.11": [],
     "3.12": [],
     "3.13": [],
-    "3.13-oldest": ["jax==0.7.2", "jaxlib==0.7.2"],
+    "3.13-oldest": ["jax==0.7.2", "jaxlib==0.7.2", "flax"],  # a Flax that knows this JAX
     "3.13-newest": ["--upgrade", "--pre", "jax", "jaxlib"],
 }
 COST = ("On two cores each version takes about 10 minutes, and 2 GB of disk in .venv-versions. "
