@@ -45,9 +45,6 @@ class FinishedText(SphinxPostTransform):
         for cell in list(self.document.findall(HideCodeCellNode)):
             title = fold_title("", cell["prompt_show"])
             cell.replace_self(fold("", title, *cell, classes=["admonition", *cell["classes"]]))
-        for container in self.document.findall(nodes.container):
-            if "picture-of" in container["classes"]:
-                self.show_picture(next(container.findall(nodes.reference)))
         for number, image in enumerate(self.document.findall(nodes.image)):
             if number:
                 image["loading"] = "lazy"
@@ -67,12 +64,6 @@ class FinishedText(SphinxPostTransform):
             link.parent[place:place + 1] = link.children
         node.replace_self(fold("", fold_title("", "", *title.children), *rest, ids=node["ids"],
                                classes=["admonition", *node["classes"]]))
-
-    def show_picture(self, link):
-        """The landing page shows first, beside its first words, a figure that it computes later."""
-        name = link.get("refid") or link["refuri"].partition("#")[2]
-        figure = next(node for node in self.document.findall(nodes.figure) if name in node["ids"])
-        link.insert(0, next(figure.findall(nodes.image)).deepcopy())
 
     def as_file(self, frame):
         """A frame of an animation would delay the words of its page: it becomes a file."""
