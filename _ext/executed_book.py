@@ -139,7 +139,7 @@ def end_build(app, notebooks, runs):
 
 def write_anew_after_changes(app, config):
     """A changed digest of these folders is a changed setting, on which all pages depend."""
-    folders = (book.ROOT / name for name in ("_ext", "_static", "_templates", "playground"))
+    folders = (book.ROOT / name for name in ("_ext", "_static", "_templates", "live", "playground"))
     config.machinery = digest(sorted(file for folder in folders for file in folder.glob("*.*")))
 
 

@@ -78,8 +78,8 @@ def book(tmp_path_factory):
     book = tmp_path_factory.mktemp("book") / "a#b 100% it's"
     book.mkdir()
     for name in ("_config.yml", "pyproject.toml", "references.bib", "requirements.txt", "_ext",
-                 "_static", "_templates", "playground", "package.json", "package-lock.json",
-                 ".npmrc"):
+                 "_static", "_templates", "live", "playground", "package.json",
+                 "package-lock.json", ".npmrc"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, book / name)
     (book / "code").mkdir()
