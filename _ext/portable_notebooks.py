@@ -139,7 +139,7 @@ def article(path):
     page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
     body = page.select_one("article.bd-article")
     for element in body.select(
-            "a.headerlink, a:has(img), svg, script, style, .sd-summary-state-marker"):
+            "a.headerlink, a:has(img), svg, script, style, template, .sd-summary-state-marker"):
         element.decompose()
     for number in body.select("span.caption-number"):
         number.name = "strong" if number.find_parent("figcaption") else "span"

@@ -11,8 +11,8 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 WORDS, LINES = 150, 12  # of a text book, that one takes in a minute
-UNSEEN = re.compile(r"^(`{3,}|:{3,})\{(?:index|dropdown|prf:proof\}\n:class: dropdown).*?^\1$",
-                    re.DOTALL | re.MULTILINE)
+UNSEEN = re.compile(r"^(`{3,}|:{3,})\{(?:index|dropdown|prf:proof\}\n:class: dropdown).*?^\1$"
+                    r"|^<!--.*?^-->$", re.DOTALL | re.MULTILINE)
 SOLUTION = re.compile(r"\{solution-(?:start|end)\}")
 FOLDED = {"hide-input", "hide-cell", "remove-cell", "remove-input", "parameters"}
 

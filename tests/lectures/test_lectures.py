@@ -9,6 +9,7 @@ from functools import cache
 from statistics import median
 
 import book
+import check_yourself
 import pytest
 from book import PAGES, cells, text
 from book import WITH_CODE as EXECUTED
@@ -32,6 +33,7 @@ def prose(page):
     """The words of a page: no code, no mathematics, no addresses."""
     body = "\n".join(cell.source for cell in cells(page, "markdown"))
     body = re.sub(r"^---\n.*?\n---\n", "", body, flags=re.S)
+    body = re.sub(r"^<!-- try$|^- \[[ x]\] [\d.]+( ± .*)?$", " ", body, flags=re.M)
     for pattern in (r"\$\$.*?\$\$", r"\$[^$]*\$", r"```\{math\}.*?```", r"`[^`]*`", r"\(http\S*\)"):
         body = re.sub(pattern, " ", body, flags=re.S)
     return body
@@ -169,6 +171,23 @@ def test_exercises_have_executed_solutions(page):
         assert ":class: dropdown" in body, label
         code = re.findall(r"```\{code-cell\}.*?```", body, re.S)
         assert any(re.search(r"^\s*assert ", cell, re.M) for cell in code), label
+
+
+@pytest.mark.parametrize("page", LECTURES)
+def test_answers_can_be_tried(page):
+    """Two at least; each below its question; one right, no mistake within its tolerance."""
+    (section,) = re.findall(r"^## Check yourself\n(.*?)^## ", text(page), re.M | re.S)
+    comments = check_yourself.COMMENT.findall(section)
+    assert len(comments) == text(page).count("<!--") >= 2
+    for comment in comments:
+        keys, answers, reasons = zip(*check_yourself.entries(comment))
+        assert len(set(answers)) == len(answers)
+        assert all(reason.endswith(".") for reason in reasons)
+        if numbers := [key for key in keys if "value" in key]:
+            (right,) = [key for key in numbers if key["right"]]
+            for mistake in numbers:
+                apart = abs(mistake["value"] - right["value"])
+                assert mistake is right or apart > mistake["within"] + right["within"], comment
 
 
 @pytest.mark.parametrize("page", PAGES)
