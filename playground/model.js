@@ -5,7 +5,8 @@
 // than the work.
 
 import { defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
-import { batches, normals, uniforms } from "./data.js";
+import { batches, design, normals, uniforms } from "./data.js";
+import { inPlane } from "./state.js";
 
 const ACTIVATION = { tanh: np.tanh, relu: nn.relu, sigmoid: nn.sigmoid, square: np.square };
 const DEVICE = "wasm";
@@ -16,6 +17,8 @@ export async function start() {
 }
 
 const column = (values) => np.array(Float32Array.from(values)).reshape([values.length, 1]);
+const matrix = (rows) =>
+  np.array(Float32Array.from(rows.flat())).reshape([rows.length, rows[0].length]);
 
 // Weights as init_mlp draws them (variance 1/k, for ReLU 2/k), biases zero: a list of { W, b },
 // W (k, j) by rows, as plain numbers.
@@ -49,19 +52,29 @@ function mlp(theta, x, sigma) {
   return last;
 }
 
-// Training in progress: parameters, step number and the compiled functions.
-export function trainer(settings, data) {
-  const sizes = [1, ...settings.layers, 1];
-  const sigma = ACTIVATION[settings.sigma];
-  const n = data.x.length;
-  const [x, y] = [column(data.x), column(data.y)];
-  const yVal = data.yVal && column(data.yVal);
-  const rows = settings.batch === "all" ? null : batches(settings.seed, n, settings.batch);
+// Mean squared error, and the negative log-likelihood of classes 0 and 1 whose logit is z: the
+// mean of log(1 + exp(z)) - y z, where exp(-|z|) cannot overflow.
+const mse = (z, y) => np.mean(np.square(z.sub(y)));
+const logistic = (z, y) => np.mean(nn.relu(z.ref)
+  .add(np.log(np.exp(np.abs(z.ref).neg()).add(1))).sub(y.mul(z)));
 
-  const mse = (theta, x, y) => np.mean(np.square(mlp(theta, x, sigma).sub(y)));
+// Training in progress: parameters, step number and the compiled functions. `grid` has the points
+// at which pictures show what the units put out.
+export function trainer(settings, data, grid) {
+  const sizes = [settings.features.length, ...settings.layers, 1];
+  const sigma = ACTIVATION[settings.sigma];
+  const error = inPlane(settings) ? logistic : mse;
+  const rows = design(settings.features, data.x);
+  const drawn = settings.batch === "all" ? null
+    : batches(settings.seed, rows.length, settings.batch);
+  const at = { data: matrix(rows), grid: matrix(design(settings.features, grid)) };
+  const samples = [[at.data.ref, column(data.y)], ...(data.yVal
+    ? [[matrix(design(settings.features, data.xVal)), column(data.yVal)]] : [])];
+
+  const unpenalised = (theta, x, y) => error(mlp(theta, x, sigma), y);
   const objective = (theta, x, y, l2) => {
     const penalty = theta.map(({ W }) => np.sum(np.square(W.ref))).reduce((a, b) => a.add(b));
-    return mse(theta, x, y).add(penalty.mul(l2));
+    return unpenalised(theta, x, y).add(penalty.mul(l2));
   };
   const update = jit((theta, x, y, lr, l2) => {
     const [value, grads] = valueAndGrad(objective)(tree.ref(theta), x, y, l2);
@@ -69,34 +82,33 @@ export function trainer(settings, data) {
     lr.dispose();
     return [next, value];
   });
-  const loss = jit(mse);
+  const loss = jit(unpenalised);
   const outputs = jit((theta, x) => layers(theta, x, sigma));
 
   let theta = upload(initMlp(settings.seed, sizes, settings.sigma));
-  let batch = null;
   const run = {
     sizes,
     steps: 0,
     // One update; the rate and the penalty may change between steps.
     step({ lr, l2 }) {
-      batch = rows && rows.next().value;
-      const [xs, ys] = batch
-        ? [column(batch.map((i) => data.x[i])), column(batch.map((i) => data.y[i]))]
-        : [x.ref, y.ref];
-      const [next, value] = update(theta, xs, ys, np.array(lr), np.array(l2));
+      const batch = drawn?.next().value;
+      const [x, y] = batch
+        ? [matrix(batch.map((i) => rows[i])), column(batch.map((i) => data.y[i]))]
+        : tree.ref(samples[0]);
+      const [next, value] = update(theta, x, y, np.array(lr), np.array(l2));
       theta = next;
       run.steps += 1;
       return value.dataSync()[0]; // the loss before this update, as dl_core records it
     },
     // [training loss, validation loss or null], without penalty.
-    losses: () => [y, yVal].map((target) =>
-      target && loss(tree.ref(theta), x.ref, target.ref).dataSync()[0]),
-    // For each layer an array (n, units) by rows.
-    outputs: (at) => outputs(tree.ref(theta), column(at)).map((a) => a.dataSync()),
+    losses: () => [0, 1].map((i) =>
+      samples[i] ? loss(tree.ref(theta), ...tree.ref(samples[i])).dataSync()[0] : null),
+    // For each layer an array (n, units) by rows, at the "data" or at the "grid".
+    outputs: (where) => outputs(tree.ref(theta), at[where].ref).map((a) => a.dataSync()),
     theta: () => theta.map(({ W, b }) => ({ W: W.ref.dataSync(), b: b.ref.dataSync() })),
     dispose() {
-      tree.dispose(theta);
-      for (const owned of [x, y, yVal, update, loss, outputs]) owned?.dispose();
+      tree.dispose([theta, at, samples]);
+      for (const compiled of [update, loss, outputs]) compiled.dispose();
     },
   };
   return run;

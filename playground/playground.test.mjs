@@ -3,24 +3,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asPython } from "./code.js";
-import { batches, normals, sample, uniforms } from "./data.js";
+import { FEATURES, PATTERNS, batches, lattice, normals, sample, spaced, uniforms } from "./data.js";
 import { deadUnits, start, trainer } from "./model.js";
-import { PRESETS, defaults, fromFragment, size, toFragment } from "./state.js";
+import {
+  PRESETS, defaults, featuresOf, fromFragment, inPlane, size, toFragment,
+} from "./state.js";
 
 await start();
 
-const settings = (changes) => ({ ...defaults(), ...changes });
+const settings = (changes) => ({ ...defaults(changes.target), ...changes });
+const started = (all, data = sample(all)) =>
+  trainer(all, data, inPlane(all) ? lattice(5) : spaced(11));
 
 function train(changes, steps) {
   const all = settings(changes);
   const data = sample(all);
-  const run = trainer(all, data);
+  const run = started(all, data);
   const best = { validation: Infinity };
   for (let i = 0; i < steps && Number.isFinite(run.step(all)); i++) {
     if (i % 100 === 0) best.validation = Math.min(best.validation, run.losses()[1]);
   }
   const [training, validation] = run.losses();
-  const dead = deadUnits(run.outputs(data.x), run.sizes).length;
+  const dead = deadUnits(run.outputs("data"), run.sizes).length;
   const result = { steps: run.steps, training, validation, best: best.validation, dead };
   run.dispose();
   return result;
@@ -28,10 +32,26 @@ function train(changes, steps) {
 
 test("settings survive the address", () => {
   const points = { target: "points", points: [[1, -0.5], [2, 3]] };
-  for (const changes of [...Object.values(PRESETS), points]) {
+  const plane = { target: "xor", features: ["x1x2", "sinx2"], layers: [1, 2, 3, 4, 5, 6] };
+  for (const changes of [...Object.values(PRESETS), points, plane, { features: ["sinx1"] }]) {
     assert.deepEqual(fromFragment(toFragment(settings(changes))), [settings(changes), []]);
   }
   assert.equal(toFragment(defaults()), "");
+});
+
+test("an old address means what it meant", () => {
+  const old = { target: "step", n: 50, layers: [8, 4], sigma: "relu", l2: 0.01 };
+  assert.deepEqual(fromFragment("#target=step&n=50&layers=8-4&sigma=relu&l2=0.01"),
+    [settings(old), []]);
+  assert.deepEqual(settings(old).features, ["x1"]);
+});
+
+test("features are those of the data", () => {
+  assert.deepEqual(featuresOf({ target: "curve" }), ["x1", "x1x1", "sinx1"]);
+  assert.deepEqual(featuresOf({ target: "xor" }), Object.keys(FEATURES));
+  const [{ features }, [complaint]] = fromFragment("#features=x1-x1x2");
+  assert.deepEqual(features, ["x1"]);
+  assert.match(complaint, /features = x1-x1x2 are not of these data/);
 });
 
 test("a decimal comma is a point", () => {
@@ -67,6 +87,30 @@ test("the default network fits", () => {
   assert.ok(train({ batch: 32 }, 1000).training < 0.2);
 });
 
+test("noise moves points of both classes, and validation has points of its own", () => {
+  for (const target of Object.keys(PATTERNS)) {
+    const all = settings({ target, noise: 0 });
+    const { x, y, xVal } = sample(all);
+    assert.ok(x.flat().every((v) => Math.abs(v) <= 2.7));
+    const ones = y.filter((label) => label === 1).length;
+    assert.ok(ones > 150 && ones < 250);
+    assert.notDeepEqual(x, xVal);
+    const moved = sample({ ...all, noise: 0.5 });
+    assert.deepEqual(moved.y, y);
+    const variance = x.flatMap((p, i) => p.map((v, j) => (moved.x[i][j] - v) ** 2))
+      .reduce((a, b) => a + b) / 800;
+    assert.ok(Math.abs(variance - 0.25) < 0.05);
+  }
+});
+
+test("a product solves xor, squares solve the circles, a large logit is no overflow", () => {
+  const small = { noise: 0, layers: [2], lr: 1 };
+  assert.ok(train({ ...small, target: "xor", features: ["x1x2"] }, 300).training < 0.1);
+  assert.ok(train({ ...small, target: "circles", features: ["x1x1", "x2x2"] }, 300).training < 0.1);
+  const all = settings({ target: "xor", sigma: "square", layers: [8, 8], lr: 1e-5 });
+  assert.ok(Number.isFinite(started(all).step(all)));
+});
+
 test("the presets show what they promise", () => {
   const over = train(PRESETS.Overfitting, 20000);
   assert.ok(over.training < 0.5 * over.validation && over.validation > 1.1 * over.best);
@@ -75,12 +119,14 @@ test("the presets show what they promise", () => {
   const parabola = train(PRESETS.Polynomial, 4000).training;
   const tanh = train({ ...PRESETS.Polynomial, sigma: "tanh", lr: 0.05 }, 8000).training;
   assert.ok(parabola > 0.3 && tanh < 0.8 * parabola);
+  assert.ok(train(PRESETS.Circles, 1000).training < 0.1);
+  assert.ok(train(PRESETS.Spiral, 3000).training < 0.15);
 });
 
 test("the penalty shrinks the weights", () => {
   const squares = (l2) => {
     const all = settings({ l2, n: 50 });
-    const run = trainer(all, sample(all));
+    const run = started(all);
     for (let i = 0; i < 300; i++) run.step(all);
     return run.theta().flatMap(({ W }) => [...W]).reduce((a, w) => a + w * w, 0);
   };
@@ -97,6 +143,9 @@ if (process.env.CELLS) {
   const variants = {
     ...PRESETS, "mini-batches": { batch: 32, l2: 0.01 },
     "points": { target: "points", points: [[1, 1], [2, 3], [4, 2]] },
+    "features": { features: ["x1", "x1x1", "sinx1"], lr: 0.001 },
+    "xor": { target: "xor", features: ["x1x2"], batch: 32, l2: 0.01 },
+    "all features": { target: "spiral", features: Object.keys(FEATURES), layers: [4, 4, 4, 4, 4, 4] },
   };
   writeFileSync(process.env.CELLS, JSON.stringify(Object.fromEntries(
     Object.entries(variants).map(([name, v]) => [name, asPython(settings(v), 200)]))));

@@ -73,29 +73,46 @@ STEPS = """() => {
   const list = (a) => Array.from(a)
   const theta = run.theta().map(({ W, b }) => [list(W), list(b)])
   const losses = Array.from({ length: 200 }, () => run.step(settings))
-  return { theta, x: list(data.x), y: list(data.y), losses }
+  return { theta, x: data.x, y: list(data.y), losses }
 }"""
 
 
-@pytest.mark.parametrize(("fragment", "sigma"), [
-    ("", jnp.tanh),
-    ("#seed=3&n=50&layers=8-4&sigma=relu&l2=0.01&lr=0.01", jax.nn.relu),
-    ("#target=wave&layers=4&sigma=square&lr=0.001", jnp.square),
-    ("#target=step&layers=6-6&sigma=sigmoid&lr=0.1", jax.nn.sigmoid),
+def logistic(theta, x, y, model):
+    z = model(theta, x)
+    return jnp.mean(jax.nn.softplus(z) - y * z)
+
+
+FEATURES = {
+    "x1": lambda a, b: a, "x2": lambda a, b: b, "x1x1": lambda a, b: a**2,
+    "x2x2": lambda a, b: b**2, "x1x2": lambda a, b: a * b, "sinx1": lambda a, b: np.sin(a),
+    "sinx2": lambda a, b: np.sin(b),
+}
+
+
+@pytest.mark.parametrize(("fragment", "sigma", "error"), [
+    ("", jnp.tanh, mse),
+    ("#seed=3&n=50&layers=8-4&sigma=relu&l2=0.01&lr=0.01", jax.nn.relu, mse),
+    ("#target=wave&layers=4&sigma=square&lr=0.001", jnp.square, mse),
+    ("#target=step&layers=6-6&sigma=sigmoid&lr=0.1", jax.nn.sigmoid, mse),
+    ("#features=x1-x1x1-sinx1&lr=0.001", jnp.tanh, mse),
+    ("#target=circles&layers=5&sigma=sigmoid&l2=0.001&lr=0.1", jax.nn.sigmoid, logistic),
+    ("#target=xor&features=x1-x1x1-x2x2-x1x2-sinx1-sinx2", jnp.tanh, logistic),
+    ("#target=spiral&layers=4-4-4-4-4-4&lr=0.01", jnp.tanh, logistic),
 ])
-def test_page_and_dl_core_take_the_same_steps(open_page, fragment, sigma):
+def test_page_and_dl_core_take_the_same_steps(open_page, fragment, sigma, error):
     """At rates where the loss falls smoothly; where it swings, rounding is amplified."""
     page = open_page(fragment)
     page.wait_for_function("window.playground?.run")
     here, settings = page.evaluate(STEPS), page.evaluate("window.playground.settings")
     theta = [Layer(np.float32(W).reshape(-1, len(b)), np.float32(b)) for W, b in here["theta"]]
-    x, y = (np.float32(here[name])[:, None] for name in "xy")
+    points, y = np.array(here["x"]), np.float32(here["y"])[:, None]
+    x = np.stack([FEATURES[name](points[:, 0], points[:, -1]) for name in settings["features"]], 1)
     model, l2 = partial(mlp, sigma=sigma), float(settings["l2"])
 
     def loss(theta, x, y):
-        return mse(theta, x, y, model=model) + l2 * squared_weights(theta)
+        return error(theta, x, y, model=model) + l2 * squared_weights(theta)
 
-    losses = train(theta, x, y, loss=loss, steps=200, lr=settings["lr"]).losses
+    losses = train(theta, np.float32(x), y, loss=loss, steps=200, lr=settings["lr"]).losses
     np.testing.assert_allclose(here["losses"], losses, rtol=1e-4)
     assert losses[-1] < losses[0]
 
@@ -138,7 +155,7 @@ def test_invalid_entry_says_what_is_allowed(open_page):
     page.fill("[name=layers]", "10-1000")
     page.press("[name=layers]", "Tab")
     status = page.inner_text(".pg-status")
-    assert "Hidden units must be one to four widths from 1 to 64, such as 10-10-10" in status
+    assert "Hidden units must be one to six widths from 1 to 64, such as 10-10-10" in status
 
 
 def test_fewer_observations_than_a_batch_make_one_batch(open_page):
@@ -176,6 +193,66 @@ def test_works_by_keyboard(open_page):
     assert page.get_attribute(".pg-fit .unit", "points")
 
 
+def test_inputs_are_chosen_and_belong_to_the_data(open_page):
+    page = open_page()
+    page.check("[name=features][value=sinx1]")
+    assert "features=x1-sinx1" in page.url
+    assert page.evaluate("playground.run.sizes") == [2, 10, 10, 10, 1]
+    page.select_option("[name=target]", "xor")
+    page.check("[name=features][value=x1x2]")
+    assert page.evaluate("playground.settings.features") == ["x1", "x1x2", "sinx1"]
+    page.select_option("[name=target]", "wave")
+    assert page.evaluate("playground.settings.features") == ["x1"]
+    assert not page.is_visible("[name=features][value=x1x2]")
+    page.uncheck("[name=features][value=x1]")
+    assert "Inputs must be one or more" in page.inner_text(".pg-status")
+
+
+COLOURS = """() => {
+  const { width, height } = document.querySelector(".pg-fit").previousElementSibling
+  const context = document.querySelector(".pg-fit").previousElementSibling.getContext("2d")
+  const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer)
+  return new Set(pixels).size
+}"""
+
+
+def test_classes_are_learnt_and_each_unit_has_its_map(open_page):
+    page = open_page()
+    page.click("[data-preset=Circles]")
+    page.click("[data-do=play]")
+    page.wait_for_function("playground.run.losses()[0] < 0.3")
+    page.click("[data-do=play]")
+    assert page.locator(".pg-fit .one").count() == page.locator(".pg-fit .zero").count() == 200
+    assert page.evaluate(COLOURS) > 50
+    page.focus(".pg-network [tabindex]")
+    assert "Unit 1 of hidden layer 1: what it puts out" in page.inner_text(".pg-unit")
+
+
+def test_training_goes_on_where_it_stopped(open_page):
+    """After a pause, another rate, another tab, another size of the window and another theme."""
+    page = open_page("#batch=32")
+    page.wait_for_function("window.playground?.run")
+    playing = page.context.new_cdp_session(page)
+    page.click("[data-do=play]")
+    page.wait_for_function("playground.run.steps > 20")
+    for state in ("frozen", "active"):
+        playing.send("Page.setWebLifecycleState", {"state": state})
+    page.evaluate("window.before = playground.run")
+    page.set_viewport_size({"width": 500, "height": 700})
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function("playground.run.steps > 40")
+    page.click("[data-do=play]")
+    steps = page.evaluate("playground.run.steps")
+    page.select_option("[name=lr]", "0.01")
+    page.click("[data-do=play]")
+    page.wait_for_function(f"playground.run.steps > {steps}")
+    assert page.evaluate("playground.run === before")
+    page.reload()
+    page.wait_for_function("window.playground?.run")
+    assert page.evaluate("playground.run.steps") == 0
+    assert page.input_value("[name=lr]") == "0.01"
+
+
 def test_divergence_stops_and_is_said(open_page):
     page = open_page()
     page.click("[data-preset=Divergence]")
@@ -187,7 +264,7 @@ def test_divergence_stops_and_is_said(open_page):
 def test_points_are_set_by_clicking(open_page):
     page = open_page("#target=points")
     assert "Click into the first picture" in page.inner_text(".pg-status")
-    for x, y in ((100, 80), (200, 120), (300, 60)):
+    for x, y in ((100, 80), (180, 120), (220, 60)):
         page.click(".pg-fit", position={"x": x, "y": y})
     assert len(page.evaluate("window.playground.settings.points")) == 3
     page.click("[data-do=step]")
@@ -215,10 +292,24 @@ def test_says_so_without_webassembly(open_page):
                            ".startsWith('This browser has no WebAssembly')")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_phone_and_accessibility(open_page, theme):
-    page = open_page(viewport={"width": 390, "height": 800}, color_scheme=theme)
+@pytest.mark.parametrize(("width", "height", "seen"), [
+    (1280, 800, ".pg-form"), (390, 844, ".pg-network"), (320, 700, "[data-do=reset]")])
+@pytest.mark.parametrize("fragment", ["", "#target=spiral&layers=16-16-16-16-16-16"])
+def test_one_screen_holds_what_moves(open_page, width, height, seen, fragment):
+    page = open_page(fragment, viewport={"width": width, "height": height})
     page.wait_for_function("window.playground?.run")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 390
+    page.click("[data-do=step]")
+    for selector in (".pg-fit", ".pg-network", ".pg-loss", seen):
+        box = page.locator(selector).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height or width == 320
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("fragment", ["", "#target=circles"])
+def test_phone_and_accessibility(open_page, theme, fragment):
+    page = open_page(fragment, viewport={"width": 390, "height": 800}, color_scheme=theme)
+    page.wait_for_function("window.playground?.run")
     assert faults(page, where="'#playground-app'") == []
