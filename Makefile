@@ -1,5 +1,6 @@
 # make book   build the pages, executing every lecture whose code has changed
 # make pdf    the built book as one PDF, printed by Chromium
+# make slides a deck for teaching from the built book's figures, in _build/html/slides
 # make test   everything that continuous integration checks, fast tests first
 # make seeds  run every lecture with other seeds: make seeds SEEDS="0 1 2"
 # make colab  run the portable notebooks of the built book in a replica of Colab
@@ -17,7 +18,7 @@ BIN    := .venv/bin
 # A Python 3.13 that runs, on the path or among pyenv's; empty if there is none.
 PYTHON313 = $(shell $(PYTHON) tools/versions.py --find 3.13)
 
-.PHONY: book pdf test portable nbmake colab versions seeds lab gpu bench lock clean
+.PHONY: book pdf slides test portable nbmake colab versions seeds lab gpu bench lock clean
 .PHONY: venv venv-colab venv-bench
 
 book: venv
@@ -25,6 +26,9 @@ book: venv
 
 pdf: book
 	$(BIN)/python tools/print_book.py
+
+slides: book
+	$(BIN)/python tools/slides.py
 
 test: venv
 	$(BIN)/ruff check
