@@ -69,7 +69,8 @@ def tab(context):
     tab = context.new_page()
     tab.on("console", lambda m: m.type in ("error", "warning") and context.faults.append(m.text))
     tab.on("pageerror", lambda error: context.faults.append(str(error)))
-    tab.on("requestfailed", lambda request: context.faults.append(f"failed: {request.url}"))
+    tab.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED"  # by leaving
+           and context.faults.append(f"failed: {request.url}"))
     tab.on("response", lambda r: r.status >= 400 and context.faults.append(f"{r.status} {r.url}"))
     return tab
 

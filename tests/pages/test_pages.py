@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
 from book import HTML, PAGES, WITH_CODE, built, cells, docname, text
 from bs4 import BeautifulSoup
@@ -48,6 +49,16 @@ def test_nothing_is_loaded_from_elsewhere(name):
         source = urlsplit(tag.get("src") or tag.get("href"))
         assert not source.netloc
         assert (built(name).parent / unquote(source.path)).exists()
+
+
+def test_cover_and_mark_are_on_the_page():
+    cover = article(PAGES[0]).select_one("img.cover")
+    assert (cover["width"], cover["height"]) == ("1200", "300")  # nothing moves when it arrives
+    assert len(cover["alt"].split()) >= 8
+    assert (built(PAGES[0]).parent / cover["src"]).stat().st_size <= 15_000
+    for name in PAGES:
+        for icon in soup(built(name)).select("link[rel*=icon]"):
+            assert (built(name).parent / icon["href"]).exists(), name
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -122,5 +133,5 @@ def test_published_models_are_whole():
         assert head == f"(globalThis.models ??= {{}}).{name}"
         assert hashlib.sha256(numbers).hexdigest() == model["sha256"]
         count = sum(math.prod(shape) for shape in model["shapes"])
-        assert len(numbers) == count * int(model["dtype"].removeprefix("float")) // 8
+        assert len(numbers) == count * np.dtype(model["dtype"]).itemsize
         assert len(script) < 320_000
