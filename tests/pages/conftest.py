@@ -33,3 +33,24 @@ def browser():
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_file(browser):
+    """Opens a page from its file, at `near` if given; at the end no error was thrown in any."""
+    contexts, errors = [], []
+
+    def open_file(path, near=None, script="", **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.add_init_script(script)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(path.as_uri())
+        if near:
+            page.locator(near).scroll_into_view_if_needed()
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert errors == []

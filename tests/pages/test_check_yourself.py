@@ -13,23 +13,8 @@ NO_STORAGE = """Object.defineProperty(window, "localStorage", {
 
 
 @pytest.fixture
-def open_page(browser):
-    """Opens a lecture from its file; no error may be thrown in it. Closes what it opened."""
-    contexts, errors = [], []
-
-    def open_page(name, script=None, **options):
-        contexts.append(browser.new_context(**options))
-        if script:
-            contexts[-1].add_init_script(script)
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(error))
-        page.goto(built(name).as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert errors == []
+def open_page(open_file):
+    return lambda name, script="", **options: open_file(built(name), script=script, **options)
 
 
 def form(page, words):

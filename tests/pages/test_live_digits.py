@@ -206,23 +206,13 @@ def test_most_strokes_are_read(script):
 
 
 @pytest.fixture
-def open_page(browser):
-    """Opens the lecture, from its file, at the paper; closes what it opened."""
-    contexts, errors = [], []
-
+def open_page(open_file):
+    """Opens the lecture at the paper."""
     def open_page(**options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(PAGE.as_uri())
-        page.locator(LIVE).scroll_into_view_if_needed()
+        page = open_file(PAGE, LIVE, **options)
         page.wait_for_selector(".digits-paper")
         return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert errors == []
+    return open_page
 
 
 def says(page, text):

@@ -182,23 +182,13 @@ def test_bias_and_variance_are_those_of_least_squares(given, answers):
 
 
 @pytest.fixture
-def open_piece(browser):
-    """Opens the lecture of a piece and goes to it; closes what it opened."""
-    contexts, errors = [], []
-
+def open_piece(open_file):
+    """Opens the lecture of a piece at it."""
     def open_piece(name, **options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(built(PLACES[name]).as_uri())
-        page.locator(f"[data-live={name}]").scroll_into_view_if_needed()
+        page = open_file(built(PLACES[name]), f"[data-live={name}]", **options)
         page.wait_for_selector(f"[data-live={name}] .fig")
         return page
-
-    yield open_piece
-    for context in contexts:
-        context.close()
-    assert errors == []
+    return open_piece
 
 
 def says(page, words):

@@ -189,24 +189,13 @@ def test_draws_and_probabilities(script):
 
 
 @pytest.fixture
-def open_page(browser):
-    """Opens the lecture, from its file, at the models; closes what it opened."""
-    contexts, faults_of_script = [], []
-
+def open_page(open_file):
+    """Opens the lecture at the models."""
     def open_page(script="", **options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.add_init_script(script)
-        page.on("pageerror", lambda error: faults_of_script.append(str(error)))
-        page.goto(PAGE.as_uri())
-        page.locator(LIVE).scroll_into_view_if_needed()
+        page = open_file(PAGE, LIVE, script, **options)
         page.wait_for_selector(f"{LIVE} .lang-columns")
         return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert faults_of_script == []
+    return open_page
 
 
 def texts(page):

@@ -170,24 +170,14 @@ BEST, NETWORK = ".sav-picture > .sav-best", ".sav-picture > .sav-network"
 
 
 @pytest.fixture
-def open_piece(browser):
-    """Opens the lecture and goes to its piece; checks for errors and closes what it opened."""
-    contexts, errors = [], []
-
+def open_piece(open_file):
+    """Opens the lecture at its piece."""
     def open_piece(**options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(PAGE.as_uri())
-        page.locator("[data-live=savings]").scroll_into_view_if_needed()
+        page = open_file(PAGE, "[data-live=savings]", **options)
         page.wait_for_selector(BEST)
         said(page, "The network was trained")
         return page
-
-    yield open_piece
-    for context in contexts:
-        context.close()
-    assert errors == []
+    return open_piece
 
 
 def said(page, words):

@@ -130,23 +130,13 @@ def test_what_the_lecture_says(values):
 
 
 @pytest.fixture
-def open_page(browser):
-    """Opens the lecture, from its file, at the board; closes what it opened."""
-    contexts, faults_of_script = [], []
-
+def open_page(open_file):
+    """Opens the lecture at the board."""
     def open_page(**options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: faults_of_script.append(str(error)))
-        page.goto(PAGE.as_uri())
-        page.locator(LIVE).scroll_into_view_if_needed()
+        page = open_file(PAGE, LIVE, **options)
         page.wait_for_selector(f"{LIVE} .ttt-board")
         return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert faults_of_script == []
+    return open_page
 
 
 def labels(page):
