@@ -2,7 +2,7 @@
 
 For each of two folders, `playground` and `live`, esbuild joins our modules and jax-js into one
 script, which runs from a folder as well as from a server, and the styles into one file.
-`live/check.js`, which needs no model, becomes a small script of its own.
+`live/check.js`, `live/ideas.js` and `live/load.js`, which need no model, become small scripts.
 """
 
 import shutil
@@ -18,7 +18,7 @@ def write_programs(app):
     if app.builder.name != "html":
         return
     static = Path(app.outdir, "_static")
-    for name, *others in (["playground"], ["live", "check=check.js"]):
+    for name, *others in (["playground"], ["live", "check.js", "ideas.js", "load.js"]):
         npm_packages.run(
             "esbuild", f"{name}=main.js", f"{name}={name}.css", *others, "--bundle", "--minify",
             "--format=iife", "--target=es2022", "--legal-comments=eof",

@@ -1,18 +1,7 @@
-// The deck: reveal.js turns the slides, and a live piece starts when its slide is shown.
+// The deck: reveal.js turns the slides. A live piece starts when its slide is near; on paper, that
+// is at index.html?print-pdf, it stays its words.
 
-const loading = {};
-const load = (src) => loading[src] ??= new Promise((resolve, reject) => document.head.append(
-  Object.assign(document.createElement("script"), { src, onload: resolve, onerror: reject })));
-
-function start({ currentSlide }) {
-  const piece = currentSlide.querySelector("[data-live]:not([data-started])");
-  if (!piece) return;
-  piece.dataset.started = "";
-  const { model } = piece.dataset;
-  Promise.all([load("../_static/live.js"), model && load(`../models/${model}.js`)]).then(
-    () => globalThis.startLive(piece),
-    () => { piece.textContent = "This part of the slide could not be loaded."; });
-}
+const paper = location.search.includes("print-pdf");
 
 // Inside a live piece the keys are the piece's, but for those of a presenter; Escape leaves it.
 function ours({ key, target }) {
@@ -21,11 +10,14 @@ function ours({ key, target }) {
   return false;
 }
 
-for (const piece of document.querySelectorAll("[data-live]")) piece.dataset.preventSwipe = "";
-Reveal.on("ready", start);
-Reveal.on("slidechanged", start);
+for (const piece of document.querySelectorAll("[data-live]")) {
+  piece.dataset.preventSwipe = "";
+  if (paper) delete piece.dataset.live;
+}
+if (paper) document.documentElement.dataset.theme = "light";
 Reveal.initialize({
-  plugins: [RevealNotes], hash: true, disableLayout: true, scrollActivationWidth: null,
+  plugins: [RevealNotes], hash: true, scrollActivationWidth: null,
+  disableLayout: !paper, width: 1280, height: 720, margin: 0, center: false, pdfMaxPagesPerSlide: 1,
   transition: "none", backgroundTransition: "none", slideNumber: "c/t", keyboardCondition: ours,
 }).then(() => {
   const root = document.documentElement;

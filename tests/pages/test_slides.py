@@ -84,12 +84,12 @@ def open_deck(browser, path):
     """Opens the deck from its file; at the end there was no error on the page."""
     contexts, errors = [], []
 
-    def open_deck(slide=0, **options):
+    def open_deck(slide=0, query="", **options):
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: said.type == "error" and errors.append(said.text))
-        page.goto(f"{path.as_uri()}#/{slide}")
+        page.goto(f"{path.as_uri()}{query}#/{slide}")
         page.wait_for_function("Reveal.isReady()")
         return page
 
@@ -143,6 +143,18 @@ def test_keys_in_a_live_piece_are_its_own(open_deck):
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("Reveal.getIndices().h") == at - 1
+
+
+def test_on_paper_a_slide_is_a_page(open_deck):
+    page = open_deck(query="?print-pdf", color_scheme="dark")
+    page.wait_for_selector(".pdf-page")
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type /Page\b", pdf)) == len(DECK)
+    page.emulate_media(media="print")
+    for slide, sheet in zip(DECK, page.locator(".pdf-page > section").all(), strict=True):
+        assert sheet.evaluate("sheet => sheet.scrollWidth <= 1280 && sheet.scrollHeight <= 720"
+                              ), slide.title
+    assert page.locator(".live :is(svg, button)").count() == 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
