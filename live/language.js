@@ -174,7 +174,7 @@ export async function start(root, model) {
       const all = each.words();
       return `${each.name} ${all.filter((word) => known?.has(word)).length} of ${all.length}`;
     });
-    return known ? `Words that occur in the 600 blocks: ${real.join(", ").toLowerCase()}.` : failed;
+    return known ? `Words that occur in the 400 blocks: ${real.join(", ").toLowerCase()}.` : failed;
   }
 
   restart();

@@ -184,7 +184,7 @@ def test_the_likeliest_letters_are_those_of_python(open_page, nets, lecture, alp
     page.get_by_label("Length").focus()
     page.keyboard.press("Home")
     press(page, "Write on")
-    says(page, "Words that occur in the 600 blocks: network ")
+    says(page, "Words that occur in the 400 blocks: network ")
     tokens = [alphabet.index(c) for c in prompt]
     for text, model in zip(texts(page), (lambda t: by_net(nets["page"], t),
                                          lambda t: by_counts(lecture, len(alphabet), t))):
