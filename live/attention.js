@@ -25,7 +25,9 @@ export function start(root, model) {
   const plot = figure({ label: "Weights of the letters, by head", name: "fig-letters",
     size: [400, 246], box: [LEFT, LEFT + MOST * SIDE, 4, 244],
     x: { from: -0.5, to: MOST - 0.5 },
-    y: { from: heads + 2.5, to: -0.5, ticks: [...rows, [heads, "mean"]], label: "head" } });
+    y: { from: heads + 2.5, to: -0.5, ticks: [...rows, [heads, "mean"]] } });
+  plot.element.append(svg("text", { "text-anchor": "middle", "aria-hidden": "true",
+    transform: `translate(13 ${plot.sy((heads - 1) / 2)}) rotate(-90)` }, "head"));
   const bounds = plot.element.appendChild(svg("rect", { class: "fig-bounds", y: plot.sy(-0.5),
     height: plot.sy(heads + 0.5) - plot.sy(-0.5) }));
   const show = plot.cells(heads + 1, MOST);
@@ -36,7 +38,8 @@ export function start(root, model) {
     const t = hand.at()[0];
     const first = Math.max(0, t + 1 - length); // of the letters that it sees
     const seen = letters.slice(first, t + 1);
-    const each = seen.length ? looks(weights, seen.map((c) => alphabet.indexOf(c))) : [];
+    const each = seen.length ? looks(weights, seen.map((c) => alphabet.indexOf(c)))
+      : Array(heads).fill([]);
     const mean = seen.map((_, s) => each.reduce((sum, head) => sum + head[s], 0) / heads);
     show([...each, mean].flatMap((row) =>
       Array.from({ length: MOST }, (_, s) => row[s - first] ?? 0)));
@@ -52,9 +55,10 @@ export function start(root, model) {
     const surest = each.reduce((best, head, i) =>
       (Math.max(...head) > Math.max(...each[best]) ? i : best), 0);
     const left = lacking.length
-      ? `Left out, since its alphabet lacks it: ${lacking.join(" ")} ` : "";
+      ? `Left out, since its alphabet lacks it: ${lacking.join(" ")}. ` : "";
     line.say(left + (seen.length ? `At letter ${t + 1}, ${name(letters[t])}, the heads look on ` +
-      `average ${told(mean)}; head ${surest + 1}, the surest, ${told(each[surest])}.`
+      `average ${told(mean)}${ // beside what is left out there is no room for more
+        left ? "" : `; head ${surest + 1}, the surest, ${told(each[surest])}`}.`
       : "Type a sentence first."));
   }
 

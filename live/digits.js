@@ -36,7 +36,7 @@ const nextFrame = () => new Promise(requestAnimationFrame);
 // n x n cells of a small picture; show(values, largest) shades them.
 function layer(n, start, name) {
   const cells = Array.from({ length: n * n }, (_, i) => svg("rect", {
-    x: start + (i % n), y: start + Math.floor(i / n), width: 1.03, height: 1.03 }));
+    x: start + (i % n), y: start + Math.floor(i / n), width: 1, height: 1 }));
   const show = (values, largest = 1) => cells.forEach((cell, i) => {
     cell.setAttribute("class", values?.[i] > 0 ? "positive" : "negative");
     cell.setAttribute("fill-opacity", (Math.abs(values?.[i] ?? 0) / largest).toFixed(3));

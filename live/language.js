@@ -174,7 +174,9 @@ export async function start(root, model) {
       const all = each.words();
       return `${each.name} ${all.filter((word) => known?.has(word)).length} of ${all.length}`;
     });
-    return known ? `Words that occur in the 400 blocks: ${real.join(", ").toLowerCase()}.` : failed;
+    return !known ? failed : columns.some((each) => each.words().length)
+      ? `Words that occur in the 400 blocks: ${real.join(", ").toLowerCase()}.`
+      : "No whole word yet.";
   }
 
   restart();

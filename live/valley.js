@@ -33,7 +33,7 @@ export function start(root) {
     const path = descend(walker.at(), at, STEPS);
     way.draw(path.map(([a]) => a), path.map(([, b]) => b));
     losses.draw(path.keys(), path.map((theta) => Math.max(loss(theta), 1e-30)));
-    const [one, two] = factors(at).map((factor) => words(factor));
+    const [one, two] = factors(at).map((factor) => words(factor, 3));
     const [first, last] = [path[0], path[STEPS]].map((theta) => Math.hypot(...theta));
     line.say(`Each step multiplies the distance by ${one} along the valley and by ${two} across ` +
       `it; ${STEPS} steps take it from ${words(first)} to ${Number(last.toPrecision(2))}.`);

@@ -329,9 +329,11 @@ def test_a_sentence_of_ones_own(open_piece, models):
     np.testing.assert_allclose(np.array(shown, float), [mean.max(), sure.max()], atol=0.0051)
     assert f"head {sure.argmax() + 1}, the surest" in line
     page.get_by_label("Sentence").fill("In 2026")
-    says(page, "Left out, since its alphabet lacks it: 2 0 6 At letter 3, a space")
+    says(page, "Left out, since its alphabet lacks it: 2 0 6. At letter 3, a space")
     page.get_by_label("Sentence").fill("")
     says(page, "Type a sentence first.")
+    assert set(page.locator("[data-live=weights] .fig-cell").evaluate_all(
+        "all => all.map((cell) => cell.getAttribute('fill-opacity'))")) == {"0.000"}
 
 
 def test_noise_moves_variance_alone(open_piece):
