@@ -135,6 +135,61 @@ def cnn(theta, x):
     return x.reshape(len(x), -1) @ theta.out.W + theta.out.b
 
 
+class ResNet(NamedTuple):
+    """Parameters of a residual network for pictures of 14 x 14 and ten answers."""
+
+    stem: Layer  # W (9, d)
+    blocks: tuple  # two layers, W (blocks, 9d, d)
+    out: Layer  # W (49d, 10)
+
+
+def init_resnet(key, blocks=2, d=12):
+    """Random weights, but for the second ones of each block: they are zero, so it adds nothing.
+
+    Args: key: random key; blocks: their number; d: channels.
+    Returns: `ResNet`.
+    """
+    key_stem, key_blocks, key_out = jax.random.split(key, 3)
+    first = jax.vmap(lambda k: init_mlp(k, (9 * d, d), init="he")[0])(
+        jax.random.split(key_blocks, blocks))
+    second = jax.tree.map(jnp.zeros_like, first)
+    stem = init_mlp(key_stem, (9, d), init="he")[0]
+    return ResNet(stem, (first, second), init_mlp(key_out, (49 * d, 10))[0])
+
+
+@jax.jit
+def resnet_features(theta, x, skip=1.0, gate=1.0):
+    """What the last layer of `resnet` reads: its arguments -> (n, 49d)."""
+    if x.shape[1:] != (196,):
+        raise ValueError(f"x of shape {x.shape}: a row holds the 196 numbers of 14 x 14 pixels")
+
+    def block(x, at):
+        (first, second), skip, gate = at
+        return skip * x + gate * conv(second, jax.nn.relu(conv(first, jax.nn.relu(x)))), None
+
+    x = max_pool(conv(theta.stem, x.reshape(-1, 14, 14, 1)))
+    switches = [jnp.full(len(theta.blocks[0].W), jnp.asarray(switch), theta.out.b.dtype)
+                for switch in (skip, gate)]
+    x, _ = lax.scan(block, x, (theta.blocks, *switches))
+    return jax.nn.relu(x).reshape(len(x), -1)
+
+
+@jax.jit
+def resnet(theta, x, skip=1.0, gate=1.0):
+    """A stem, blocks that add to what they are given, one layer on all places.
+
+    x -> skip * x + gate * conv(relu(conv(relu(x)))) in each block; a scan runs through them.
+
+    Args: theta: `ResNet`; x: (n, 196), rows of pictures; skip, gate: a number, or one a block:
+        what is handed on, and what is added to it.
+    Returns: (n, 10), logits.
+    Raises: ValueError if a row is no picture of 14 x 14.
+    Source: He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks", 2016, without
+        batch normalisation.
+    """
+    return resnet_features(theta, x, skip, gate) @ theta.out.W + theta.out.b
+
+
 # Sequences
 
 

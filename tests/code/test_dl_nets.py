@@ -24,12 +24,14 @@ from dl_nets import (
     init_gpt,
     init_gru,
     init_lstm,
+    init_resnet,
     init_rnn,
     lstm,
     max_pool,
     patches,
     relu_mlp,
     residual_mlp,
+    resnet,
     rnn,
 )
 from dl_tools import count
@@ -108,6 +110,44 @@ def test_conv_is_that_of_lax(shape, m, pad):
         around, layer.W.reshape(3, 3, shape[-1], m), (1, 1), "VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"))
     np.testing.assert_allclose(conv(layer, x, pad), by_lax + layer.b, rtol=1e-4, atol=1e-5)
+
+
+def resnet_by_lax(theta, x, skips, gates):
+    """Block by block, with lax's convolution."""
+    def by_lax(x, W, b):
+        W = W.reshape(3, 3, x.shape[-1], len(b))
+        return lax.conv_general_dilated(
+            x, W, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + b
+
+    x = max_pool(by_lax(x.reshape(-1, 14, 14, 1), *theta.stem))
+    for *layers, skip, gate in zip(*theta.blocks[0], *theta.blocks[1], skips, gates):
+        inside = by_lax(jax.nn.relu(x), *layers[:2])
+        x = skip * x + gate * by_lax(jax.nn.relu(inside), *layers[2:])
+    return jax.nn.relu(x).reshape(len(x), -1) @ theta.out.W + theta.out.b
+
+
+@pytest.mark.parametrize(("skip", "gate"), [
+    (1.0, 1.0), (0.0, 1.0), (0.5, (1.0, 0.0, 2.0)), (np.array([1.0, 0.0, 1.0]), 0.3)])
+def test_resnet_is_a_loop_over_its_blocks(skip, gate):
+    theta = init_resnet(KEYS[0], blocks=3, d=5)
+    draw = (0.3 * jax.random.normal(k, a.shape) for k, a in zip(
+        jax.random.split(KEYS[1], 8), jax.tree.leaves(theta)))
+    theta = jax.tree.unflatten(jax.tree.structure(theta), draw)
+    x = np.asarray(jax.random.normal(KEYS[2], (4, 196)))
+    loop = resnet_by_lax(theta, x, *(np.broadcast_to(a, 3) for a in (skip, gate)))
+    np.testing.assert_allclose(resnet(theta, x, skip, gate), loop, rtol=1e-4, atol=1e-4)
+
+
+def test_blocks_of_a_new_resnet_add_nothing():
+    theta = init_resnet(KEYS[0], blocks=4, d=3)
+    x = np.asarray(jax.random.normal(KEYS[1], (4, 196)))
+    np.testing.assert_array_equal(resnet(theta, x), resnet(theta, x, 1.0, 0.0))
+    assert count(theta) == 10 * 3 + 8 * (9 * 3 + 1) * 3 + 49 * 3 * 10 + 10
+
+
+def test_resnet_refuses_pictures_of_another_size():
+    with pytest.raises(ValueError, match=r"784.*196"):
+        resnet(init_resnet(KEYS[0]), np.zeros((2, 784)))
 
 
 def test_max_pool_is_that_of_lax():
