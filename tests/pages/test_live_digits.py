@@ -5,7 +5,6 @@ Run after `make book`.
 
 import ast
 from itertools import product
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -15,7 +14,7 @@ from conftest import faults, in_node, leaves, published
 
 from dl_core import Layer
 from dl_data import mnist
-from dl_nets import conv, max_pool
+from dl_nets import ResNet, conv, max_pool, resnet
 
 PAGE = built("images")
 LIVE = "[data-live=digits]"
@@ -80,13 +79,12 @@ def hands(seed=0):
 @pytest.fixture(scope="module")
 def lecture():
     """The lecture's own functions."""
-    wanted = {"overlap", "prepare", "ResNet", "resnet_by_loop", "covered_falls"}
-    names = {"np": np, "jax": jax, "jnp": jax.numpy, "relu": jax.nn.relu, "conv": conv,
-             "max_pool": max_pool, "Layer": Layer, "NamedTuple": NamedTuple, "__name__": "images"}
+    wanted = {"overlap", "prepare", "resnet_by_loop", "covered_falls"}
+    names = {"np": np, "jax": jax, "relu": jax.nn.relu, "conv": conv, "max_pool": max_pool,
+             "resnet": resnet}
     parts = [part for cell in cells("images") if "%" not in cell.source[:1]
              for part in ast.parse(cell.source).body if getattr(part, "name", None) in wanted]
     exec(compile(ast.Module(parts, []), "images", "exec"), names)
-    names["resnet"] = names["resnet_by_loop"]
     return names
 
 
@@ -94,7 +92,7 @@ def lecture():
 def theta(lecture):
     arrays = list(leaves(published("digits")).values())
     stem, first, second, out = map(Layer, arrays[::2], arrays[1::2])
-    lecture["theta"] = lecture["ResNet"](stem, (first, second), out)
+    lecture["theta"] = ResNet(stem, (first, second), out)
     return lecture["theta"]
 
 
