@@ -2,7 +2,7 @@
 
 For each of two folders, `playground` and `live`, esbuild joins our modules and jax-js into one
 script, which runs from a folder as well as from a server, and the styles into one file.
-`live/check.js`, `live/ideas.js` and `live/load.js`, which need no model, become small scripts.
+`live/check.js`, `live/ideas.js` and `live/load.js`, which do without it, become small scripts.
 """
 
 import shutil

@@ -10,6 +10,7 @@ const FOUR = ["..............", "..............", "...##.....##..", "...##.....#
               "..........##..", ".............."]
   .map((row) => Array.from(row, (letter) => Number(letter === "#")));
 const SIDE = FOUR.length;
+const LARGEST = 99; // weight that its field can show
 const WEIGHTS = {
   "vertical edges": [-1, 0, 1, -2, 0, 2, -1, 0, 1],
   "horizontal edges": [-1, -2, -1, 0, 0, 0, 1, 2, 1],
@@ -57,7 +58,9 @@ export function start(root) {
   }
 
   const fields = PLACES.map((place) => h("input", { type: "number", step: 1, value: 0,
-    "aria-label": `Weight ${place}`, oninput() {
+    min: -LARGEST, max: LARGEST, "aria-label": `Weight ${place}`, oninput({ target }) {
+      const bounded = Math.max(-LARGEST, Math.min(LARGEST, target.value));
+      if (bounded !== Number(target.value)) target.value = bounded;
       choice.value = "";
       draw();
     } }));

@@ -186,7 +186,7 @@ export async function start(root, model) {
   line.element.textContent = report(); // to be seen at once, and not read aloud
   root.replaceChildren(h("label", { class: "lang-field" }, "Prompt", field),
     h("div", { class: "lang-sliders" }, temperature.element, length.element),
-    h("div", { class: "live-row lang-buttons" }, ...buttons),
-    h("div", { class: "lang-columns" }, ...columns.map(({ element }) => element)), line.element);
+    h("div", { class: "live-row lang-buttons" }, ...buttons), line.element,
+    h("div", { class: "lang-columns" }, ...columns.map(({ element }) => element)));
   show(); // once there is a place to scroll
 }
