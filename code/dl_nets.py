@@ -363,7 +363,8 @@ def attend(q, k, v, seen):
 
     softmax over s of (q_t . k_s / sqrt(d)), times v_s, where seen[t, s]
 
-    Args: q: (..., T, d); k, v: (..., S, d); seen: (T, S) of bool, at least one in each row.
+    Args: q: (..., T, d); k, v: (..., S, d); seen: (T, S), or (..., T, S), of bool, at least one
+        in each row.
     Returns: averages (..., T, d), weights (..., T, S).
     """
     scores = jnp.einsum("...td,...sd->...ts", q, k) / q.shape[-1] ** 0.5
@@ -371,11 +372,10 @@ def attend(q, k, v, seen):
     return weights @ v, weights
 
 
-def self_attention(block, x):
-    """Each token looks at itself and at those before: x (n, T, w) -> (n, T, w), weights."""
-    T = x.shape[1]
+def self_attention(block, x, seen):
+    """Each token looks at those it may see: x (n, T, w) -> (n, T, w), weights (n, h, T, T)."""
     q, k, v = jnp.einsum("ntw,jhwd->jnhtd", x, block.qkv)
-    mean, weights = attend(q, k, v, jnp.tri(T, dtype=bool))
+    mean, weights = attend(q, k, v, seen)
     return jnp.einsum("nhtd,hdw->ntw", mean, block.out), weights
 
 
@@ -389,12 +389,26 @@ def gpt(theta, tokens):
     Source: Vaswani et al., "Attention Is All You Need", 2017, the decoder alone, normed before
         each part.
     """
+    return gpt_weights(theta, tokens)[0]
+
+
+@jax.jit
+def gpt_weights(theta, tokens, seen=None):
+    """`gpt`, and where it looks: logits (n, T, m), weights (n, h, T, T) of each block.
+
+    Args: theta, tokens: as for `gpt`; seen: (T, T), or (n, 1, T, T), True where token t (row) may
+        look at token s (column), in each block. None: at itself and at those before.
+    """
     _places(theta, tokens)
-    x = theta.embed[tokens] + theta.place[: tokens.shape[1]]
+    T = tokens.shape[1]
+    seen = jnp.tri(T, dtype=bool) if seen is None else seen
+    x, weights = theta.embed[tokens] + theta.place[:T], []
     for block in theta.blocks:
-        x = x + self_attention(block, rms_norm(x))[0]
+        change, looks = self_attention(block, rms_norm(x), seen)
+        x = x + change
         x = x + jax.nn.gelu(rms_norm(x) @ block.up) @ block.down
-    return rms_norm(x) @ theta.read
+        weights.append(looks)
+    return rms_norm(x) @ theta.read, weights
 
 
 def _places(theta, tokens):

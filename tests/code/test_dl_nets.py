@@ -19,6 +19,7 @@ from dl_nets import (
     generate,
     gpt,
     gpt_next,
+    gpt_weights,
     gru,
     init_cnn,
     init_gpt,
@@ -323,6 +324,23 @@ def test_attend_is_that_of_jax():
     mean, weights = attend(*(jnp.swapaxes(a, 1, 2) for a in (q, k, v)), jnp.tri(5, dtype=bool))
     np.testing.assert_allclose(jnp.swapaxes(mean, 1, 2), by_jax, atol=1e-5)
     assert not jnp.triu(weights, 1).any()
+
+
+def test_weights_of_gpt_obey_the_mask():
+    past = np.tri(7, dtype=bool)
+    logits, weights = gpt_weights(THETA, TOKENS)
+    np.testing.assert_array_equal(logits, gpt(THETA, TOKENS))
+    hidden = np.broadcast_to(past, (4, 1, 7, 7)).copy()
+    hidden[2, :, 3:, 1] = False  # of one sequence
+    others = [0, 1, 3]
+    now, looks = gpt_weights(THETA, TOKENS, hidden)
+    np.testing.assert_allclose(now[jnp.array(others)], logits[jnp.array(others)], atol=1e-5)
+    assert (abs(now - logits)[2, 3:].max(axis=-1) > 1e-4).all()
+    for each, masked in zip(weights, looks):
+        assert each.shape == (4, 3, 7, 7)
+        np.testing.assert_allclose(masked.sum(axis=-1), 1, atol=1e-5)
+        assert not np.triu(each, 1).any()
+        assert not masked[2, :, 3:, 1].any()
 
 
 def test_gpt_does_not_see_the_future():

@@ -49,7 +49,8 @@ console.log(JSON.stringify({
 
 @jax.jit
 def attend(block, embed, place, tokens):
-    return self_attention(block, rms_norm(embed[tokens] + place)[None])[1][0]
+    past = jnp.tri(len(tokens), dtype=bool)
+    return self_attention(block, rms_norm(embed[tokens] + place)[None], past)[1][0]
 
 
 def weights_of(model, tokens):
