@@ -49,7 +49,7 @@ console.log(JSON.stringify({
 
 @jax.jit
 def attend(block, embed, place, tokens):
-    past = jnp.tri(len(tokens), dtype=bool)
+    past = jax.numpy.tri(len(tokens), dtype=bool)
     return self_attention(block, rms_norm(embed[tokens] + place)[None], past)[1][0]
 
 
