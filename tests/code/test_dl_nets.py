@@ -132,7 +132,7 @@ def resnet_by_lax(theta, x, skips, gates):
 def test_resnet_is_a_loop_over_its_blocks(skip, gate):
     theta = init_resnet(KEYS[0], blocks=3, d=5)
     draw = (0.3 * jax.random.normal(k, a.shape) for k, a in zip(
-        jax.random.split(KEYS[1], 8), jax.tree.leaves(theta)))
+        jax.random.split(KEYS[1], 8), jax.tree.leaves(theta), strict=True))
     theta = jax.tree.unflatten(jax.tree.structure(theta), draw)
     x = np.asarray(jax.random.normal(KEYS[2], (4, 196)))
     loop = resnet_by_lax(theta, x, *(np.broadcast_to(a, 3) for a in (skip, gate)))
